@@ -1,0 +1,106 @@
+# make demo         failover live on this machine: no key, no network
+# make test         everything that CI checks: style, types, all tests
+# make setup        the virtual environment for development, .venv
+# make lint         style and types only
+# make format       put the style right
+# make bench        cbauth beside its peers, in an environment of its own (ARGS=--quick: only see that it runs)
+# make schemas      write schemas/ from the models
+# make constraints  move every pinned version to the newest that fits
+# make clean        remove whatever make made
+#
+# Needs python3 (3.11 or later, or name one: make PYTHON=python3.12 test), git and make; does the rest itself.
+
+PYTHON ?= python3
+VENV := .venv
+BENCH := .venv-bench
+PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
+
+# Programs that tests need beside Python, each as command:debian-package. None yet.
+TOOLS :=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test setup lint format bench schemas constraints clean tools
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+demo: $(VENV)/.demo
+	@$(VENV)/bin/cbauth demo
+
+test: lint tools
+	$(VENV)/bin/pytest -n auto --cov
+
+setup: $(VENV)/.dev
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(BENCH)/.bench
+	$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+schemas: $(VENV)/.dev
+	$(VENV)/bin/cbauth schema > schemas/profiles.schema.json
+
+tools:
+	@for tool in $(TOOLS); do \
+	    command -v "$${tool%%:*}" >/dev/null || sh .ci/packages "$${tool##*:}" || exit 1; \
+	done
+
+clean:
+	rm -rf $(VENV) $(BENCH) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Environments. A stamp is written last, so an interrupted run starts that step again; while a stamp is newer than
+# pyproject.toml and the pins, pip is not called.
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing cbauth into $(VENV); this happens once."
+	@$(VENV)/bin/python $(PIP_INSTALL) -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing cbauth and the tools of development into $(VENV); this happens once and takes a minute or two."
+	@$(VENV)/bin/python $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@touch $(VENV)/.demo $@
+
+$(BENCH)/.bench: $(BENCH)/.made pyproject.toml benchmarks/constraints.txt
+	@echo "Installing cbauth and its peers into $(BENCH); this happens once and takes a minute or two."
+	@$(BENCH)/bin/python $(PIP_INSTALL) -c benchmarks/constraints.txt -e '.[bench]'
+	@touch $@
+
+# An environment holds absolute paths: one that was moved, or whose Python went away or is no longer the one asked for,
+# is made anew.
+made_here = $(shell test -x $(1)/bin/python && cat $(1)/.made 2>/dev/null)
+ifneq ($(call made_here,$(VENV)),$(PYTHON) $(CURDIR))
+.PHONY: $(VENV)/.made
+endif
+ifneq ($(call made_here,$(BENCH)),$(PYTHON) $(CURDIR))
+.PHONY: $(BENCH)/.made
+endif
+
+$(VENV)/.made $(BENCH)/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "cbauth needs Python 3.11 or later, and there is no $(PYTHON) here." >&2; exit 1; }
+	@$(PYTHON) .ci/check_python.py
+	@$(PYTHON) -m venv --clear $(@D)
+	@echo "$(PYTHON) $(CURDIR)" > $@
+
+define pin
+	@echo "Resolving cbauth[$(1)] afresh for $(2)."
+	@$(PYTHON) -m venv --clear .venv-constraints
+	@.venv-constraints/bin/python $(PIP_INSTALL) -e '.[$(1)]'
+	@.venv-constraints/bin/python -m pip freeze --exclude-editable > .venv-constraints/frozen
+	@{ echo '# Written by `make constraints`: the exact versions that cbauth[$(1)] is developed with.'; \
+	   cat .venv-constraints/frozen; } > $(2)
+	@rm -rf .venv-constraints
+endef
+
+constraints:
+	$(call pin,dev,constraints.txt)
+	$(call pin,bench,benchmarks/constraints.txt)

@@ -1,0 +1,175 @@
+"""What is promised, and what has to be measured to see whether it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import ours, peers, startup
+from benchmarks.measuring import Subject, Times
+from cbauth.outcomes import Outcome
+
+__all__ = ["Claim", "Verdict", "claims", "subjects"]
+
+SIZES = (3, 100, 1000)
+WELL = 20_000
+THREADS, EACH = 8, 4_000
+MESSAGE = "Rate limit reached for gpt-4o: please try again later"
+
+CIRCUIT_BREAKER = "circuitbreaker, wrapped no-op"
+RETRYING = "tenacity, empty call through a Retrying"
+
+
+def subjects(share: float = 1.0) -> list[Subject]:
+    """Everything that is measured; ``share`` of the usual number of calls."""
+
+    def times(calls: int) -> int:
+        return max(1, round(calls * share))
+
+    each = times(EACH)
+    failures = times(ours.FAILURES)
+    limited = Outcome("rate_limit", message=MESSAGE)
+    return [
+        Subject(name=CIRCUIT_BREAKER, prepare=peers.breaker, calls=times(WELL)),
+        Subject(name="pybreaker, wrapped no-op", prepare=peers.other_breaker, calls=times(WELL)),
+        Subject(name=RETRYING, prepare=peers.retrying, calls=times(3_000)),
+        Subject(name="tenacity, the same, made anew", prepare=peers.retrying_anew, calls=times(3_000)),
+        *(
+            Subject(name=f"{name}, {size} profiles", prepare=partial(prepare, size), calls=times(WELL))
+            for name, prepare in (
+                ("get_next_profile", ours.get_next_profile),
+                ("select_profile", ours.select_profile),
+                ("acquire + report", ours.acquire_and_report),
+                ("for attempt / with attempt", ours.attempts),
+            )
+            for size in SIZES
+        ),
+        *(
+            Subject(name=f"{name}, 3 profiles, SQLite", prepare=partial(prepare, 3, "sqlite"), calls=times(WELL))
+            for name, prepare in (
+                ("acquire + report", ours.acquire_and_report),
+                ("for attempt / with attempt", ours.attempts),
+            )
+        ),
+        *(
+            Subject(
+                name=f"LiteLLM get_available_deployment, {size} deployments",
+                prepare=partial(peers.deployment, size),
+                calls=times(2_000 // size + 8),
+            )
+            for size in SIZES
+        ),
+        *(
+            Subject(name=f"{name}, 1000 profiles", prepare=prepare, calls=failures)
+            for name, prepare in (
+                ("mark_failed + get_next_profile", partial(ours.fail_and_get_next, 1000, MESSAGE)),
+                ("mark_failed (no text) + get_next_profile", partial(ours.fail_and_get_next, 1000, None)),
+                ("record_failure (text) + select_profile", partial(ours.fail_and_select, 1000, MESSAGE)),
+                ("record_failure + select_profile", partial(ours.fail_and_select, 1000, None)),
+                ("report (outcome) + acquire", partial(ours.fail_and_acquire, 1000, limited)),
+                ("report (kind) + acquire", partial(ours.fail_and_acquire, 1000, "rate_limit")),
+            )
+        ),
+        *(
+            Subject(
+                name=f"acquire + report in {count} thread{'s' if count > 1 else ''}",
+                prepare=partial(ours.threads, count, each * THREADS // count),
+                calls=1,
+                operations=each * THREADS,
+            )
+            for count in (1, THREADS)
+        ),
+        Subject(name="python, bare start", prepare=startup.bare, calls=1),
+        Subject(name="python, import cbauth", prepare=startup.with_cbauth, calls=1),
+        Subject(name="classify, a 429 with headers and body", prepare=ours.classify, calls=times(1_000)),
+        Subject(name="load, a file of 100 lines", prepare=ours.load, calls=1),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was measured for a claim. ``holds`` is ``None``, and ``why`` says why, when it could not be."""
+
+    measured: float | None
+    holds: bool | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """``subject`` takes at most ``limit`` times as long as ``peer``, or without a peer, ``limit`` microseconds.
+
+    ``faster`` turns it round: ``peer`` takes at least ``limit`` times as long as ``subject``.
+    """
+
+    subject: str
+    peer: str | None = None
+    limit: float
+    faster: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.subject} : {self.peer}" if self.peer is not None else self.subject
+
+    @property
+    def bound(self) -> str:
+        """The limit in words."""
+        if self.peer is None:
+            return f"<= {self.limit:g} us"
+        return f">= {self.limit:g} x faster" if self.faster else f"<= {self.limit:g} x"
+
+    def judged(self, times: Mapping[str, Times]) -> Verdict:
+        """Whether it holds: best round against best round."""
+        parts = [times[self.subject], *([times[self.peer]] if self.peer is not None else [])]
+        for part in parts:
+            if not part.rounds:
+                return Verdict(None, None, part.missing)
+        own = parts[0].best
+        if self.peer is None:
+            measured = own * 1e6
+        else:
+            peer = parts[1].best
+            measured = peer / own if self.faster else own / peer
+        return Verdict(measured, measured >= self.limit if self.faster else measured <= self.limit)
+
+
+def claims() -> list[Claim]:
+    """Everything that is promised."""
+    return [
+        *(
+            Claim(subject=f"{name}, {size} profiles", peer=CIRCUIT_BREAKER, limit=limit)
+            for name, limit in (("get_next_profile", 2), ("select_profile", 2), ("acquire + report", 4))
+            for size in SIZES
+        ),
+        Claim(subject="acquire + report, 3 profiles, SQLite", peer=CIRCUIT_BREAKER, limit=4),
+        Claim(subject="acquire + report, 1000 profiles", peer="acquire + report, 3 profiles", limit=1.3),
+        *(
+            Claim(
+                subject=f"acquire + report, {size} profiles",
+                peer=f"LiteLLM get_available_deployment, {size} deployments",
+                limit=limit,
+                faster=True,
+            )
+            for size, limit in zip(SIZES, (15, 150, 1500), strict=True)
+        ),
+        *(
+            Claim(subject=f"{name}, 1000 profiles", limit=10)
+            for name in (
+                "mark_failed + get_next_profile",
+                "mark_failed (no text) + get_next_profile",
+                "record_failure (text) + select_profile",
+                "record_failure + select_profile",
+                "report (outcome) + acquire",
+                "report (kind) + acquire",
+            )
+        ),
+        Claim(
+            subject=f"acquire + report in {THREADS} threads",
+            peer="acquire + report in 1 thread",
+            limit=0.7,
+            faster=True,
+        ),
+        *(Claim(subject=f"for attempt / with attempt, {size} profiles", peer=RETRYING, limit=1) for size in SIZES),
+        Claim(subject="for attempt / with attempt, 3 profiles, SQLite", peer=RETRYING, limit=1),
+        Claim(subject="python, import cbauth", peer="python, bare start", limit=2.5),
+    ]

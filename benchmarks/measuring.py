@@ -1,0 +1,83 @@
+"""Timing that is fair on a noisy machine: everything takes turns, round after round, in one process.
+
+A slow second hits all alike, and a round that was disturbed loses against the best one. What is left above the best is
+other people's noise, as the documentation of ``timeit`` explains.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from statistics import median
+from time import perf_counter
+
+__all__ = ["Step", "Subject", "Times", "race"]
+
+Step = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One thing to measure.
+
+    ``prepare`` makes it ready, unmeasured, at the start of each round, and returns the step that is then called
+    ``calls`` times; a step that does several operations says so in ``operations``.
+    """
+
+    name: str
+    prepare: Callable[[], Step]
+    calls: int
+    operations: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds per operation, one value per round; or why there are none."""
+
+    rounds: tuple[float, ...] = ()
+    missing: str = ""
+
+    @property
+    def best(self) -> float:
+        return min(self.rounds)
+
+    @property
+    def median(self) -> float:
+        return median(self.rounds)
+
+
+def race(subjects: Sequence[Subject], rounds: int, progress: Callable[[int], object]) -> dict[str, Times]:
+    """Measure the subjects in turn, after one round to warm up; without those whose package is missing."""
+    times: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    missing: dict[str, str] = {}
+    try:
+        for number in range(rounds + 1):
+            progress(number)
+            for subject in subjects:
+                if subject.name in missing:
+                    continue
+                try:
+                    step = subject.prepare()
+                except ImportError as error:
+                    missing[subject.name] = f"{error.name} is not installed"
+                    continue
+                taken = _timed(step, subject.calls) / (subject.calls * subject.operations)
+                if number:
+                    times[subject.name].append(taken)
+            if not number:  # what the peers loaded is there to stay: the collector need not go over it in every round
+                gc.collect()
+                gc.freeze()
+    finally:
+        gc.unfreeze()
+    return {name: Times(tuple(rounds), missing.get(name, "")) for name, rounds in times.items()}
+
+
+def _timed(step: Step, calls: int) -> float:
+    """Seconds for ``calls`` calls, with the garbage collector at work as in any real program."""
+    gc.collect()
+    started = perf_counter()
+    for _ in repeat(None, calls):
+        step()
+    return perf_counter() - started

@@ -1,0 +1,144 @@
+"""Measure everything in one run, and print what is promised beside what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NamedTuple
+
+import cbauth
+from benchmarks.claims import Claim, Verdict, claims, subjects
+from benchmarks.measuring import Times, race
+from benchmarks.startup import Imported, imports
+
+__all__ = ["main"]
+
+PEERS = ("circuitbreaker", "litellm", "pybreaker", "tenacity")
+ROUNDS = 15
+QUICK = 0.002
+
+
+class Results(NamedTuple):
+    """One run."""
+
+    verdicts: list[tuple[Claim, Verdict]]
+    times: Mapping[str, Times]
+    imports: tuple[Imported, ...]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0; with ``--check`` 1 when a claim does not hold."""
+    options = _options(argv)
+    share, rounds = (QUICK, 1) if options.quick else (1.0, options.rounds)
+    entered = subjects(share)
+    left_out = {s.name: Times(missing="left out") for s in entered if s.name.startswith(tuple(options.without))}
+    raced = race([s for s in entered if s.name not in left_out], rounds, lambda number: _progress(number, rounds))
+    times = left_out | raced
+    results = Results([(claim, claim.judged(times)) for claim in claims()], times, imports())
+    print(json.dumps(_data(results), indent=2) if options.json else _text(results))
+    if options.output:
+        _save(options.output, times)
+    return int(options.check and any(verdict.holds is False for _, verdict in results.verdicts))
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"how often to measure ({ROUNDS})")
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
+    parser.add_argument("--check", action="store_true", help="end with 1 when a claim does not hold")
+    parser.add_argument("--quick", action="store_true", help="a few calls, only to see that all of it runs")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="leave out what begins so, such as LiteLLM"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write the rounds for `pyperf stats` and `pyperf compare_to`")
+    options = parser.parse_args(argv)
+    if options.rounds < 1:
+        parser.error("--rounds has to be 1 or more")
+    return options
+
+
+def _progress(number: int, rounds: int) -> None:
+    if sys.stderr.isatty():
+        end = "\r" if number < rounds else "\n"
+        print(f"round {number} of {rounds}" if number else "warming up …", end=end, file=sys.stderr, flush=True)
+
+
+# shown
+
+
+def _text(results: Results) -> str:
+    claimed = [("claim", "limit", "measured", "ok")]
+    for claim, verdict in results.verdicts:
+        measured = verdict.why if verdict.measured is None else f"{verdict.measured:.2f}"
+        claimed.append((str(claim), claim.bound, measured, {True: "yes", False: "NO", None: "-"}[verdict.holds]))
+    taken = [("one call of", "best", "median")]
+    for name, times in results.times.items():
+        taken.append((name, *((_span(times.best), _span(times.median)) if times.rounds else (times.missing, ""))))
+    loaded = [("import cbauth loads", "own time")]
+    loaded += [(module.name, f"{module.microseconds} us") for module in results.imports]
+    where = ", ".join(f"{name} {value}" for name, value in _where().items())
+    return "\n\n".join([where, *(_table(rows) for rows in (claimed, taken, loaded))])
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    ruled = [rows[0], tuple("-" * width for width in widths), *rows[1:]]
+    return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in ruled)
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.2f} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
+
+
+def _data(results: Results) -> dict[str, Any]:
+    return {
+        "format_version": 1,
+        "where": _where(),
+        "claims": [
+            {"claim": str(claim), "bound": claim.bound, **asdict(claim), **asdict(verdict)}
+            for claim, verdict in results.verdicts
+        ],
+        "seconds": {
+            name: {"best": times.best, "median": times.median, "rounds": times.rounds}
+            if times.rounds
+            else {"missing": times.missing}
+            for name, times in results.times.items()
+        },
+        "imports": [module._asdict() for module in results.imports],
+    }
+
+
+def _where() -> dict[str, str]:
+    """The machine, the Python and the versions that were measured."""
+    found = {
+        "cbauth": cbauth.__version__,
+        "python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
+    }
+    for name in PEERS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _save(path: str, times: Mapping[str, Times]) -> None:
+    import pyperf
+
+    benchmarks = [
+        pyperf.Benchmark([pyperf.Run(t.rounds, metadata={"name": name, "unit": "second"})])
+        for name, t in times.items()
+        if t.rounds
+    ]
+    pyperf.BenchmarkSuite(benchmarks).dump(path, replace=True)

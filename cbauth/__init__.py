@@ -1,0 +1,125 @@
+"""cbauth: a working credential for every call, with failover when a key or a provider fails.
+
+>>> import cbauth
+>>> toolkit = cbauth.load("profiles.yaml")                      # doctest: +SKIP
+>>> for attempt in toolkit.attempts("gpt-4o"):                  # doctest: +SKIP
+...     with attempt as lease:
+...         reply = call(lease.base_url, lease.token, lease.model)
+
+Everything public is listed here by hand; each name loads its module when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cbauth.config import load_plan
+    from cbauth.errors import (
+        AttemptRecord,
+        AuthError,
+        CbauthError,
+        ConfigError,
+        LoginError,
+        LoginRequiredError,
+        RefreshError,
+        Refusal,
+        StoreError,
+        UnavailableError,
+    )
+    from cbauth.events import Event
+    from cbauth.failover.lease import Lease
+    from cbauth.failover.records import Candidate, Status
+    from cbauth.managers import AuthProfile, AuthProfileManager, ModelProfile, ModelProfileManager, ProfileSelection
+    from cbauth.outcomes import Outcome, classify
+    from cbauth.plan import Plan, Policy
+    from cbauth.singletons import (
+        get_auth_profile_manager,
+        get_model_profile_manager,
+        reset_auth_profile_manager,
+        reset_model_profile_manager,
+    )
+    from cbauth.toolkit import Toolkit, load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AttemptRecord": "errors",
+    "AuthError": "errors",
+    "AuthProfile": "managers",
+    "AuthProfileManager": "managers",
+    "Candidate": "failover.records",
+    "CbauthError": "errors",
+    "ConfigError": "errors",
+    "Event": "events",
+    "Lease": "failover.lease",
+    "LoginError": "errors",
+    "LoginRequiredError": "errors",
+    "ModelProfile": "managers",
+    "ModelProfileManager": "managers",
+    "Outcome": "outcomes",
+    "Plan": "plan",
+    "Policy": "plan",
+    "ProfileSelection": "managers",
+    "RefreshError": "errors",
+    "Refusal": "errors",
+    "Status": "failover.records",
+    "StoreError": "errors",
+    "Toolkit": "toolkit",
+    "UnavailableError": "errors",
+    "classify": "outcomes",
+    "get_auth_profile_manager": "singletons",
+    "get_model_profile_manager": "singletons",
+    "load": "toolkit",
+    "load_plan": "config",
+    "reset_auth_profile_manager": "singletons",
+    "reset_model_profile_manager": "singletons",
+}
+
+__all__ = [
+    "AttemptRecord",
+    "AuthError",
+    "AuthProfile",
+    "AuthProfileManager",
+    "Candidate",
+    "CbauthError",
+    "ConfigError",
+    "Event",
+    "Lease",
+    "LoginError",
+    "LoginRequiredError",
+    "ModelProfile",
+    "ModelProfileManager",
+    "Outcome",
+    "Plan",
+    "Policy",
+    "ProfileSelection",
+    "RefreshError",
+    "Refusal",
+    "Status",
+    "StoreError",
+    "Toolkit",
+    "UnavailableError",
+    "__version__",
+    "classify",
+    "get_auth_profile_manager",
+    "get_model_profile_manager",
+    "load",
+    "load_plan",
+    "reset_auth_profile_manager",
+    "reset_model_profile_manager",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'cbauth' has no attribute {name!r}")
+    value = getattr(import_module(f"cbauth.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,19 @@
+"""``cbauth reset``: forget failures."""
+
+from __future__ import annotations
+
+import click
+
+from cbauth.toolkit import load
+
+__all__ = ["reset"]
+
+
+@click.command()
+@click.argument("profile", required=False)
+@click.option("--config", metavar="FILE", help="The profiles.yaml to use; without it the usual places are searched.")
+def reset(profile: str | None, config: str | None) -> None:
+    """Forget the failures of PROFILE, or of all: no cooldown, closed circuits. Session bindings stay."""
+    with load(config) as toolkit:
+        toolkit.reset(profile)
+        click.echo(f"reset {profile or 'all profiles'}", err=True)

@@ -1,0 +1,87 @@
+"""``cbauth trust``: let a profiles.yaml that is only found in the current folder run commands and send secrets."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from cbauth.config import load_plan
+from cbauth.outcomes import redact
+from cbauth.plan import OAuthClient, Plan, Profile, SecretRef
+from cbauth.trust import fingerprint
+from cbauth.trust import revoke as distrust
+from cbauth.trust import trust as record
+
+__all__ = ["trust"]
+
+
+@click.command()
+@click.argument("file", default="profiles.yaml")
+@click.option("--revoke", is_flag=True, help="Trust the file no longer.")
+def trust(file: str, revoke: bool) -> None:
+    """Trust FILE (./profiles.yaml) as it is now, and show what that allows. Whoever edits it ends the trust."""
+    path = Path(file, "profiles.yaml") if Path(file).is_dir() else Path(file)
+    if revoke:
+        was_trusted = distrust(path)
+        click.echo(f"{'no longer trusted' if was_trusted else 'was not trusted'}: {plain(str(path))}")
+        return
+    seen = fingerprint(path)
+    plan = load_plan(path, trusted=False)
+    click.echo(f"trusted: {plain(str(record(path, seen)))}")
+    for line in allowed(plan):
+        click.echo(f"  {line}")
+
+
+def allowed(plan: Plan) -> Iterator[str]:
+    """What the trust allows: per profile, which secret goes to which hosts, and what is run to get it."""
+    width = max(len(profile.id) for profile in plan.profiles)
+    for profile in plan.profiles:
+        if profile.credential is None:
+            continue
+        secrets = " or ".join(shown(ref) for ref in references(profile)) or "a secret not declared yet"
+        what = f"a login with {secrets}" if profile.uses_oauth and references(profile) else secrets
+        yield f"{profile.id:<{width}}  {what} -> {', '.join(hosts(profile)) or 'no host yet'}"
+
+
+def references(profile: Profile) -> tuple[SecretRef, ...]:
+    """The secrets that a profile uses: its keys, or those with which its login asks for tokens."""
+    if isinstance(profile.credential, tuple):
+        return profile.credential
+    client = profile.provider.oauth
+    return (client.client_secret,) if client is not None and client.client_secret is not None else ()
+
+
+def hosts(profile: Profile) -> tuple[str, ...]:
+    """The hosts that get a profile's secrets, each once: the API's, and for a login those of the identity provider."""
+    urls = [profile.base_url or profile.provider.base_url]
+    client = profile.provider.oauth
+    if profile.uses_oauth and client is not None:
+        urls += endpoints(client)
+    return tuple(dict.fromkeys(plain(urlsplit(url).netloc.rpartition("@")[2]) for url in urls if url))
+
+
+def endpoints(client: OAuthClient) -> list[str | None]:
+    """Where a login sends codes, tokens and secrets."""
+    return [
+        client.issuer,
+        client.token_endpoint,
+        client.device_authorization_endpoint,
+        client.revocation_endpoint,
+        client.userinfo_endpoint,
+    ]
+
+
+def shown(ref: SecretRef) -> str:
+    """A reference as people should see it before they trust it: a command with all its words."""
+    if ref.scheme != "command":
+        return plain(str(ref))
+    return "runs `" + " ".join(redact(plain(shlex.quote(word))) for word in ref.args) + "`"
+
+
+def plain(text: str) -> str:
+    """Text of a stranger without characters that a terminal obeys or hides."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,0 +1,126 @@
+"""A text as a tree in which every key knows its line; hostile input stops here.
+
+This is the only room that knows ruamel.yaml, and it uses its parser's events alone: no tag is ever resolved, no object
+built. libyaml does the work where it is installed, the pure parser otherwise; the pure one also says what is wrong with
+a text that is not YAML, so that the answer is the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from cbauth.config.diagnostics import Diagnostic, Finding, Path, Place, Span, key_text
+from cbauth.config.document.composer import Composer, StoppedError
+from cbauth.config.document.nodes import Node, find, scalars
+from cbauth.config.document.syntax import explain
+from cbauth.config.document.text import MOST_BYTES, Lines, clean, decode
+
+__all__ = ["MOST_BYTES", "Document", "Lines", "Node", "parse", "scalars"]
+
+
+# What the parsers raise: the pure one reads numbers in escapes without a care.
+FAULTS = (YAMLError, ValueError, OverflowError)
+
+
+class Document:
+    """One YAML document, its text and what was wrong with it.
+
+    ``root`` is ``None`` when the document is empty or could not be read; ``readable`` tells the two apart. ``nulls``
+    says whether there is any ``null`` in it.
+    """
+
+    __slots__ = ("lines", "nulls", "path", "problems", "readable", "root")
+
+    def __init__(
+        self,
+        lines: Lines,
+        path: str | None,
+        problems: list[Diagnostic],
+        *,
+        readable: bool,
+        root: Node | None = None,
+        nulls: bool = True,
+    ) -> None:
+        self.lines = lines
+        self.path = path
+        self.problems = problems
+        self.readable = readable
+        self.root = root
+        self.nulls = nulls
+
+    @property
+    def data(self) -> Any:
+        """The document as plain Python data."""
+        return None if self.root is None else self.root.data
+
+    def span(self, path: Path, *, at_key: bool = False) -> Span:
+        """Where the value at ``path`` is, or its key; for a path that does not exist, the key of what would hold it."""
+        if self.root is None:
+            return Span(1, 1, 1, 1)
+        key, value = find(self.root, path)
+        node = key if at_key and key is not None else value if value is not None else self.root
+        if not path or node is self.root:
+            return Span(*self.lines.position(self.root.start), *self.lines.position(self.root.start))
+        return self.lines.span(node.start, node.end)
+
+    def place(self, finding: Finding) -> Diagnostic:
+        """The finding with its place."""
+        return Diagnostic(
+            code=finding.code,
+            message=finding.message,
+            severity=finding.severity,
+            path=self.path,
+            key=key_text(finding.path),
+            help=finding.help,
+            related=tuple(
+                Place(message=message, path=self.path, **self.span(path, at_key=True)._asdict())
+                for message, path in finding.related
+            ),
+            **self.span(finding.path, at_key=finding.at_key)._asdict(),
+        )
+
+
+def parse(source: str | bytes, path: str | None = None) -> Document:
+    """Read a document. Never raises for what it reads: everything wrong with it is in ``problems``."""
+    text, problem = decode(source, path) if isinstance(source, bytes) else (source, None)
+    if problem is None and isinstance(source, str) and len(source) > MOST_BYTES:
+        text, problem = decode(b" " * (MOST_BYTES + 1), path)
+    if problem is not None:
+        return Document(Lines(text), path, [problem], readable=False)
+    text, problems = clean(text.removeprefix("\ufeff"), path)
+    lines = Lines(text)
+    composer = Composer(lines, path)
+    readable = True
+    root = None
+    try:
+        root = composer.compose(_events(text, pure=False))
+    except StoppedError:
+        readable = False
+    except FAULTS as error:
+        composer = Composer(lines, path)
+        root, readable = _compose_slowly(composer, error)
+    problems += composer.problems
+    return Document(lines, path, problems, readable=readable, root=root, nulls=composer.nulls or root is None)
+
+
+def _compose_slowly(composer: Composer, first: Exception) -> tuple[Node | None, bool]:
+    """The same with the pure parser, whose errors are the ones that are told, or else the ``first``."""
+    try:
+        return composer.compose(_events(composer.lines.text, pure=True)), True
+    except StoppedError:
+        return None, False
+    except YAMLError as error:
+        first = error
+    except FAULTS:
+        pass
+    composer.problems.append(explain(first, composer.lines, composer.path))
+    return None, False
+
+
+def _events(text: str, *, pure: bool) -> Iterator[Any]:
+    parser = YAML(typ="safe", pure=pure)
+    return iter(parser.parse(text))

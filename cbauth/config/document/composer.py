@@ -1,0 +1,278 @@
+"""From parser events to a tree of nodes, within limits.
+
+Laws:
+
+1. The work is bounded by the length of the text and by ``MOST_NODES``: aliases and merges are counted by what they
+   stand for, never followed to be counted.
+2. No recursion: depth costs no stack.
+3. Nothing of the text enters a message but key names that may be shown.
+4. Whatever can be read on past a problem is read on, so that one run reports all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from cbauth.config.diagnostics import Diagnostic, Path, Place
+from cbauth.config.document.nodes import MAPPING, SCALAR, SEQUENCE, Node
+from cbauth.config.document.scalars import TooLongError, resolve
+from cbauth.config.document.text import FORBIDDEN, Lines
+from cbauth.config.privacy import names_allowed, quoted
+
+__all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
+
+MOST_DEPTH = 64
+MOST_NODES = 250_000
+
+_CORE = "tag:yaml.org,2002:"
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "null": (type(None),),
+}
+
+
+class StoppedError(Exception):
+    """The document cannot be read any further; the reason has been reported."""
+
+
+class _Frame:
+    """A collection under construction."""
+
+    __slots__ = ("anchor", "end", "flow", "items", "key", "mapping", "merges", "pairs", "size", "start")
+
+    def __init__(self, start: int, *, anchor: str | None, flow: bool, mapping: bool) -> None:
+        self.start = start
+        self.end = start
+        self.anchor = anchor
+        self.flow = flow
+        self.mapping = mapping
+        self.items: list[Node] = []
+        self.pairs: dict[str, tuple[Node, Node]] = {}
+        self.key: Node | None = None
+        self.merges: list[Node] = []
+        self.size = 1
+
+
+class Composer:
+    """Builds the tree of the first document.
+
+    ``problems`` holds what was wrong on the way, ``nulls`` says whether any value is ``null``.
+    """
+
+    def __init__(self, lines: Lines, path: str | None) -> None:
+        self.problems: list[Diagnostic] = []
+        self.lines = lines
+        self.path = path
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._open: set[str] = set()
+        self._root: Node | None = None
+        self._documents = 0
+        self._merged = 0
+        self.nulls = False
+
+    def compose(self, events: Iterable[Any]) -> Node | None:
+        """The root, ``None`` for an empty document. Raises ``StoppedError`` and whatever ``events`` raises."""
+        for event in events:
+            kind = type(event)
+            if kind is ScalarEvent:
+                self._scalar(event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                self._begin(event, kind is MappingStartEvent)
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                self._finish(event)
+            elif kind is AliasEvent:
+                self._alias(event)
+            elif kind is DocumentStartEvent:
+                self._documents += 1
+                if self._documents > 1:
+                    start = event.start_mark.index
+                    self._report("CBA113", start, start + 3, "a second document begins here", "keep one per file")
+                    break
+        return self._root
+
+    def _scalar(self, event: Any) -> None:
+        text: str = event.value
+        start, end = event.start_mark.index, event.end_mark.index
+        plain = not event.style
+        value: Any = text
+        if plain and event.implicit[0]:
+            if text == "":
+                start, end = self._place_of_nothing(start, end)
+            try:
+                value = resolve(text)
+            except TooLongError:
+                self._report("CBA118", start, end, "this number has more than 64 digits", "write a shorter one")
+        elif plain or event.tag:
+            value = self._tagged(event, text, start, end)
+        elif event.style in "|>":
+            end = self._trimmed(start, end)
+        elif event.style == '"' and FORBIDDEN.search(text):
+            self._report("CBA110", start, end, "an escape stands for a character that is not allowed", "take it out")
+        self.nulls = self.nulls or value is None
+        node = Node(SCALAR, value, start, end)
+        if event.anchor:
+            self._anchors[event.anchor] = (node, 1)
+        self._add(node, 1)
+
+    def _tagged(self, event: Any, text: str, start: int, end: int) -> Any:
+        """The value of a scalar with a tag; only YAML's own tags, where they say what the value is anyway."""
+        tag = str(event.tag or "!")
+        if tag in ("!", _CORE + "str"):
+            return text
+        try:
+            value = resolve(text)
+        except TooLongError:
+            value = text
+        if type(value) not in _TYPES.get(tag.removeprefix(_CORE), ()):
+            self._report("CBA112", start, end, "tags are not allowed", "write the value without `!`")
+        return value
+
+    def _begin(self, event: Any, mapping: bool) -> None:
+        start = event.start_mark.index
+        if len(self._stack) >= MOST_DEPTH:
+            self._report("CBA114", start, start + 1, f"nested more than {MOST_DEPTH} levels deep", "make it flatter")
+            raise StoppedError
+        tag = str(event.tag or "")
+        if tag and tag not in ("!", _CORE + ("map" if mapping else "seq")):
+            self._report("CBA112", start, start + 1, "tags are not allowed", "write the value without `!`")
+        frame = _Frame(start, anchor=event.anchor, flow=bool(event.flow_style), mapping=mapping)
+        if event.anchor:
+            self._open.add(event.anchor)
+        self._stack.append(frame)
+
+    def _finish(self, event: Any) -> None:
+        frame = self._stack.pop()
+        end = event.end_mark.index if frame.flow else frame.end
+        if frame.mapping:
+            for source in frame.merges:
+                self._merge(frame, source)
+            data = {name: pair[1].data for name, pair in frame.pairs.items()}
+            node = Node(MAPPING, data, frame.start, end, (), frame.pairs)
+        else:
+            node = Node(SEQUENCE, [item.data for item in frame.items], frame.start, end, frame.items)
+        if frame.anchor:
+            self._open.discard(frame.anchor)
+            self._anchors[frame.anchor] = (node, frame.size)
+        self._add(node, frame.size)
+
+    def _alias(self, event: Any) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
+        if event.anchor in self._open:
+            self._report("CBA116", start, end, "this alias stands for a value that contains it", "write the value out")
+            raise StoppedError
+        if event.anchor not in self._anchors:
+            self._report("CBA108", start, end, "this alias refers to nothing", "mark a value above with `&`")
+            raise StoppedError
+        node, size = self._anchors[event.anchor]
+        self._add(node, size, end)
+
+    def _add(self, node: Node, size: int, end: int | None = None) -> None:
+        """Give a finished node to the collection around it."""
+        if not self._stack:
+            self._root = node
+            return
+        frame = self._stack[-1]
+        frame.size += size
+        frame.end = node.end if end is None else end
+        if frame.size > MOST_NODES:
+            self._too_much(frame)
+        if not frame.mapping:
+            frame.items.append(node)
+        elif frame.key is None:
+            frame.key = node
+        else:
+            key, frame.key = frame.key, None
+            self._pair(frame, key, node)
+
+    def _pair(self, frame: _Frame, key: Node, value: Node) -> None:
+        name = key.data
+        if type(name) is not str:
+            if key.kind != SCALAR:
+                self._report("CBA119", key.start, key.end, "a key has to be a word", "write `name: value`")
+                return
+            self._report("CBA119", key.start, key.end, "this key is not text", "put it in quotes")
+            name = self.lines.text[key.start : key.end]
+        if name == "<<" and self.lines.text.startswith("<<", key.start):
+            frame.merges += self._mergeable(value)
+        elif name in frame.pairs:
+            self._twice(name, frame.pairs[name][0], key)
+        else:
+            frame.pairs[name] = (key, value)
+
+    def _mergeable(self, value: Node) -> list[Node]:
+        sources = value.items if value.kind == SEQUENCE else [value]
+        if all(source.kind == MAPPING for source in sources):
+            return list(sources)
+        self._report("CBA117", value.start, value.end, "`<<` takes a mapping or a list of mappings", "name an anchor")
+        return []
+
+    def _merge(self, frame: _Frame, source: Node) -> None:
+        """Take over the keys of ``source`` that are not given explicitly or by an earlier merge."""
+        self._merged += len(source.pairs)
+        if self._merged > MOST_NODES:
+            self._too_much(frame)
+        for name, pair in source.pairs.items():
+            frame.pairs.setdefault(name, pair)
+
+    def _twice(self, name: str, first: Node, second: Node) -> None:
+        line = self.lines.position(first.start)[0]
+        again = self.lines.position(second.start)[0]
+        shown = quoted(name, "this key") if names_allowed(self._here()) else "this key"
+        span = self.lines.span(first.start, first.end)
+        self._report(
+            "CBA111",
+            second.start,
+            second.end,
+            f"{shown} is given twice: on line {line} and again on line {again}",
+            "keep one of them",
+            related=(Place(message="first given here", path=self.path, **span._asdict()),),
+        )
+
+    def _here(self) -> Path:
+        """The path of the innermost collection under construction."""
+        parts: list[str | int] = []
+        for frame in self._stack[:-1]:
+            name = frame.key.data if frame.key is not None else None
+            parts.append(name if isinstance(name, str) else len(frame.items))
+        return tuple(parts)
+
+    def _too_much(self, frame: _Frame) -> None:
+        message = f"more than {MOST_NODES} values once aliases and merges are followed"
+        self._report("CBA115", frame.start, frame.start + 1, message, "write them out")
+        raise StoppedError
+
+    def _place_of_nothing(self, start: int, end: int) -> tuple[int, int]:
+        """Just after the colon: where a value that was left out would begin. Parsers differ here."""
+        key = self._stack[-1].key if self._stack else None
+        if key is None:
+            return start, end
+        colon = self.lines.text.find(":", key.end, start)
+        return (colon + 1, colon + 1) if colon >= 0 else (start, end)
+
+    def _trimmed(self, start: int, end: int) -> int:
+        text = self.lines.text
+        while end > start and text[end - 1] in " \t\r\n":
+            end -= 1
+        return end
+
+    def _report(
+        self, code: str, start: int, end: int, message: str, help_text: str, related: tuple[Place, ...] = ()
+    ) -> None:
+        span = self.lines.span(start, end)
+        self.problems.append(
+            Diagnostic(code=code, message=message, help=help_text, path=self.path, related=related, **span._asdict())
+        )

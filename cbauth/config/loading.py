@@ -1,0 +1,126 @@
+"""From text or mapping to plan, or to everything that is wrong with it.
+
+The order: bytes, text, tree (``document``); model (``schema``) and rules, both on the same plain data, so that a
+problem in one never hides a problem in the other; plan (``compiler``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cbauth.config import compiler, rules, schema
+from cbauth.config.diagnostics import Diagnostic, Finding, counts, key_text, printable
+from cbauth.config.document import MOST_BYTES, Document, parse
+from cbauth.config.mapping import plain
+from cbauth.config.policies import compiled
+from cbauth.config.privacy import looks_secret
+from cbauth.config.source import read
+from cbauth.errors import ConfigError
+from cbauth.plan import Plan, Policy
+
+if TYPE_CHECKING:
+    from cbauth.config.schema.models import File
+
+__all__ = ["Checked", "check_text", "from_file", "from_mapping", "policy_from_mapping"]
+
+
+class Checked:
+    """A text that was checked: its document, its diagnostics sorted by place, and its model when nothing is wrong."""
+
+    __slots__ = ("diagnostics", "document", "model")
+
+    def __init__(self, document: Document, diagnostics: list[Diagnostic], model: File | None) -> None:
+        self.document = document
+        self.diagnostics = diagnostics
+        self.model = model
+
+
+def check_text(source: str | bytes, path: str | None) -> Checked:
+    """Check a text. Never raises for anything that is in it."""
+    document = parse(source, path)
+    problems = list(document.problems)
+    model = None
+    if document.readable:
+        model, findings = _examine(document.data, nulls=document.nulls, secrets=looks_secret(document.lines.text))
+        placed = [document.place(finding) for finding in findings]
+        taken = {(problem.line, problem.column) for problem in problems}
+        spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
+        problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
+    if counts(problems)[0]:
+        model = None
+    return Checked(document, sorted(problems), model)
+
+
+def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
+    """The plan of a file. Raises ``ConfigError`` with everything that is wrong."""
+    checked = check_text(read(path, MOST_BYTES), os.fspath(path))
+    if checked.model is None:
+        raise _error(printable(os.fspath(path)), checked.diagnostics, path=os.fspath(path))
+    return compiler.compile_plan(checked.model, path=Path(path), trusted=trusted)
+
+
+def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
+    """The plan of a mapping of the file's shape. Its diagnostics have key paths but no lines."""
+    data, problems = plain(mapping)
+    model = None
+    if not problems:
+        model, problems = _examine(data, nulls=True, secrets=True)
+    if model is None or any(finding.severity == "error" for finding in problems):
+        raise _error("the configuration", _unplaced(problems))
+    return compiler.compile_plan(model, path=None, trusted=trusted)
+
+
+def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
+    """The policy that a mapping of the YAML's shape describes, on top of the defaults."""
+    data, problems = plain(mapping)
+    model = None
+    if not problems:
+        model, problems = schema.validate_policy(data)
+        problems = _settled([*problems, *rules.nulls(data)])
+    if model is None or problems:
+        raise _error("the policy", _unplaced(problems))
+    return compiled(compiler.given(model))
+
+
+def _examine(data: Any, *, nulls: bool, secrets: bool) -> tuple[File | None, list[Finding]]:
+    model, findings = schema.validate_file(data)
+    findings += rules.check(data)
+    if nulls:
+        findings += rules.nulls(data)
+    if secrets:
+        findings += rules.literal_secrets(data)
+    return model, _settled(findings) if findings else findings
+
+
+def _settled(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding for each mistake: nothing more about what lies under an unknown key, nothing said twice."""
+    unknown = {finding.path for finding in findings if finding.code == "CBA201"}
+    kept: dict[tuple[Any, ...], Finding] = {}
+    for finding in findings:
+        path = finding.path
+        if finding.code not in ("CBA201", "CBA301") and any(path[:end] in unknown for end in range(1, len(path) + 1)):
+            continue
+        kept.setdefault((finding.code, path, finding.at_key), finding)
+    return list(kept.values())
+
+
+def _unplaced(findings: Iterable[Finding]) -> list[Diagnostic]:
+    return sorted(
+        Diagnostic(
+            code=finding.code,
+            message=finding.message,
+            severity=finding.severity,
+            key=key_text(finding.path),
+            help=finding.help,
+        )
+        for finding in findings
+    )
+
+
+def _error(what: str, diagnostics: Sequence[Diagnostic], path: str | None = None) -> ConfigError:
+    errors, _ = counts(diagnostics)
+    number = "1 problem" if errors == 1 else f"{errors} problems"
+    return ConfigError(f"{what} cannot be used: {number}", path=path, diagnostics=diagnostics)

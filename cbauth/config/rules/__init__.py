@@ -1,0 +1,23 @@
+"""What a schema cannot say: references between parts, secrets in the wrong place, transport.
+
+Every rule takes the file as plain data and must bear any shape of it, so that one run reports everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cbauth.config.diagnostics import Finding
+from cbauth.config.rules.references import references
+from cbauth.config.rules.transport import transport
+from cbauth.config.rules.values import literal_secrets, nulls
+
+__all__ = ["check", "literal_secrets", "nulls"]
+
+
+def check(data: Any) -> Iterator[Finding]:
+    """The findings of all rules that look at the file's meaning."""
+    if isinstance(data, dict):
+        yield from references(data)
+        yield from transport(data)

@@ -1,0 +1,62 @@
+"""Requests and logins that everybody on the way could read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from cbauth.config.diagnostics import WARNING, Finding, Path
+from cbauth.config.rules.shape import entries, mapping
+
+__all__ = ["transport"]
+
+ENDPOINTS = (
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "device_authorization_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+)
+_LOOPBACK = re.compile(r"(?:.+\.)?localhost\.?|127(?:\.[0-9]{1,3}){3}|::1")
+
+
+def transport(data: dict[str, Any]) -> Iterator[Finding]:
+    """Plain ``http://`` to other machines: a warning for an API, an error for a login (RFC 6749 section 3.1)."""
+    for group in ("providers", "profiles"):
+        for name, entry in entries(data, group):
+            if plain(entry.get("base_url")):
+                yield _warning((group, name, "base_url"), "requests and keys go to this host without TLS")
+    for name, provider in entries(data, "providers"):
+        client = mapping(provider, "oauth")
+        path = ("providers", name, "oauth")
+        for key in ENDPOINTS:
+            if plain(client.get(key)):
+                yield Finding(
+                    "CBA304",
+                    (*path, key),
+                    "logins go to this host without TLS",
+                    "use `https://`; plain http is for this machine only",
+                )
+        redirect = client.get("redirect_uri")
+        for place, uri in enumerate(redirect if isinstance(redirect, list) else [redirect]):
+            if plain(uri):
+                where: Path = (*path, "redirect_uri", place) if isinstance(redirect, list) else (*path, "redirect_uri")
+                yield _warning(where, "the login returns to another machine without TLS")
+
+
+def plain(url: object) -> bool:
+    """Whether ``url`` is plain http to another machine than this one."""
+    if not isinstance(url, str) or not url.lower().startswith("http://"):
+        return False
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return False  # not a URL at all is another rule's business
+    return host is not None and _LOOPBACK.fullmatch(host) is None
+
+
+def _warning(path: Path, message: str) -> Finding:
+    return Finding("CBA303", path, message, "use `https://`; plain http is for this machine only", severity=WARNING)

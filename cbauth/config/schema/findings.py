@@ -1,0 +1,159 @@
+"""From pydantic's errors to findings: what is wrong, where, and what to do.
+
+pydantic's own messages are never used, for some repeat what was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from cbauth.config.diagnostics import Finding, Path
+from cbauth.config.privacy import presentable, quoted
+from cbauth.config.schema.types import kind_of
+from cbauth.config.suggest import Suggestions
+
+__all__ = ["findings"]
+
+_MISSING = object()
+
+# What pydantic calls it, and what was wanted, in a person's words.
+_WANTED = {
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "`true` or `false`",
+}
+
+
+def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[Finding]:
+    """One finding for each error; ``data`` is what was validated as ``root``."""
+    suggestions = Suggestions()
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        path: Path = tuple(item["loc"])
+        at_key = path[-1:] == ("[key]",)
+        path = path[:-1] if at_key else path
+        value = _value(data, path)
+        if value is None and not at_key:
+            continue  # the rule about `null` says it, for all keys alike
+        finding = _finding(item["type"], item.get("ctx", {}), path, value, root, suggestions)
+        code, message, help_text, points_at_key = finding
+        found.append(Finding(code, path, message, help_text, at_key=at_key or points_at_key))
+    return found
+
+
+def _finding(
+    kind: str,
+    context: Mapping[str, Any],
+    path: Path,
+    value: Any,
+    root: type[BaseModel],
+    suggestions: Suggestions,
+) -> tuple[str, str, str | None, bool]:
+    """Code, message, help, and whether the key rather than the value is to be pointed at."""
+    if kind.startswith("CBA"):
+        return kind, context["message"], context["help"], False
+    name = str(path[-1]) if path else ""
+    if kind == "extra_forbidden":
+        known = keys_at(root, path[:-1])
+        otherwise = "known here: " + ", ".join(sorted(known)) if known else None
+        return "CBA201", f"{quoted(name, 'this key')} is not a key here", suggestions.help(name, known, otherwise), True
+    if kind == "missing":
+        return "CBA202", f"`{name}` is missing", _missing_help(name), True
+    if kind == "literal_error":
+        return _choice(path, value, context, suggestions)
+    if kind in _WANTED:
+        return "CBA203", f"{_WANTED[kind]} is expected here, not {kind_of(value)}", _kind_help(kind, value), False
+    if kind == "too_short":
+        if path == ("profiles",):
+            return "CBA215", "there is no profile", "add one under `profiles`", True
+        return "CBA216", "this list is empty", "leave the key out, or add an entry", False
+    if kind in _BOUNDS:
+        return "CBA205", f"the number has to be {_BOUNDS[kind].format(**context)}", None, False
+    if kind == "finite_number":
+        return "CBA205", "the number has to be finite", None, False
+    return "CBA200", "this value is not valid here", None, False
+
+
+_BOUNDS = {
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+}
+
+
+def _choice(
+    path: Path, value: Any, context: Mapping[str, Any], suggestions: Suggestions
+) -> tuple[str, str, str | None, bool]:
+    choices = re.findall(r"'([^']*)'", context["expected"])
+    if path == ("version",):
+        return "CBA204", "this version of the format is not known", "write `version: 1`", False
+    listed = ", ".join(f"`{choice}`" for choice in choices)
+    if not isinstance(value, str):
+        return "CBA203", f"a word is expected here, not {kind_of(value)}", f"one of {listed}", False
+    shown = f"`{value}`" if presentable(value) else "this"
+    help_text = suggestions.help(value, choices)
+    help_text = f"{help_text} One of {listed}" if help_text else f"one of {listed}"
+    return "CBA204", f"{shown} is not one of the choices", help_text, False
+
+
+def _missing_help(name: str) -> str:
+    if name == "profiles":
+        return "add `profiles:` with at least one profile"
+    if name == "provider":
+        return "name a built-in provider, or one declared under `providers`"
+    return f"add `{name}:`"
+
+
+def _kind_help(kind: str, value: Any) -> str | None:
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return "put it in quotes"
+    if kind == "list_type" and not isinstance(value, dict):
+        return "write `[first, second]`"
+    if kind == "int_type" and isinstance(value, float):
+        return "leave the fraction out"
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str):
+        return "write it without quotes"
+    if kind in ("model_type", "dict_type") and not isinstance(value, list | dict):
+        return "write `key: value` on the following lines, indented"
+    return None
+
+
+def _value(data: Any, path: Path) -> Any:
+    """What stands at ``path``; ``_MISSING`` where there is nothing."""
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(part, _MISSING)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return _MISSING
+    return data
+
+
+def keys_at(root: type[BaseModel], path: Path) -> tuple[str, ...]:
+    """The fixed keys of the mapping at ``path``, none where names are free."""
+    at: Any = root
+    for part in path:
+        if isinstance(at, type) and issubclass(at, BaseModel):
+            field = at.model_fields.get(str(part))
+            at = field.annotation if field is not None else None
+        else:
+            at = next(reversed(get_args(at)), None)  # the values of a dict, the items of a list
+        at = _without_none(at)
+    return tuple(at.model_fields) if isinstance(at, type) and issubclass(at, BaseModel) else ()
+
+
+def _without_none(annotation: Any) -> Any:
+    """``X`` of ``X | None``."""
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    return parts[0] if type(None) in get_args(annotation) and len(parts) == 1 else annotation

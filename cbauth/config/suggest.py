@@ -1,0 +1,49 @@
+"""Finding what somebody probably meant to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+__all__ = ["Suggestions", "nearest"]
+
+MANY = 500
+"""Beyond this many choices only differences of spelling convention are recognised, so that a huge file stays cheap."""
+
+
+def nearest(word: str, choices: Collection[str]) -> str | None:
+    """The choice that ``word`` was probably meant to be, ``None`` when nothing is near.
+
+    Capitals, ``-``, ``_`` and blanks do not count: ``API-Key`` is ``api_key``.
+    """
+    if not 0 < len(word) <= 64:
+        return None
+    wanted = _plain(word)
+    by_plain = {_plain(choice): choice for choice in choices}
+    if wanted in by_plain:
+        return by_plain[wanted]
+    if len(choices) > MANY:
+        return None
+    from difflib import get_close_matches
+
+    close = get_close_matches(wanted, by_plain, n=1, cutoff=0.66)
+    return by_plain[close[0]] if close else None
+
+
+class Suggestions:
+    """``nearest`` with a budget: a file with a hundred thousand misspelt keys does not need as many suggestions."""
+
+    def __init__(self, budget: int = 200) -> None:
+        self._left = budget
+
+    def help(self, word: str, choices: Collection[str], otherwise: str | None = None) -> str | None:
+        """A sentence that names the nearest choice, or ``otherwise``."""
+        if self._left <= 0:
+            return otherwise
+        self._left -= 1
+        near = nearest(word, choices)
+        return f"did you mean `{near}`?" if near is not None else otherwise
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[-_ .]", "", word).casefold()

@@ -1,0 +1,392 @@
+"""What has happened to a profile, and what follows from it.
+
+Laws:
+
+1. Admission is a function of two records (the profile's own and its provider's), the policy, the model and the clock.
+2. Breaker and cooldown both gate; the later of their deadlines counts.
+3. An outcome changes only what its kind and scope name; ``bad_request`` and ``cancelled`` change nothing.
+4. A success clears the counts it speaks for: the breaker, the profile's cooldowns, and those of its model. It does not
+   end a cooldown that began after its caller was admitted.
+5. Every transition is pure, so that a store may run it again on a fresher record.
+6. A record is small, bounded, and survives a round trip through JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from cbauth.core import breaker as breakers
+from cbauth.core import cooldown as cooldowns
+from cbauth.core.breaker import CLOSED, Breaker, BreakerPolicy, Circuit
+from cbauth.core.cooldown import BILLING, FAILURE, MISSING, Cooldown, CooldownPolicy, Ladder
+
+__all__ = [
+    "BLANK",
+    "BREAKER_KINDS",
+    "FREE",
+    "HARMLESS",
+    "TRANSIENT",
+    "Admission",
+    "Binding",
+    "Failure",
+    "Health",
+    "Record",
+    "State",
+    "admission",
+    "circuit_of",
+    "clamped",
+    "cooldown_rule",
+    "decode",
+    "digest",
+    "encode",
+    "failed",
+    "reaches_provider",
+    "recovered",
+    "running",
+    "skewed",
+    "succeeded",
+]
+
+BREAKER_KINDS = frozenset({"overloaded", "server", "timeout", "network", "unknown"})
+"""Outcome kinds that speak of the provider's health and count in the breaker."""
+HARMLESS = frozenset({"bad_request", "cancelled"})
+"""Outcome kinds that speak of the request and touch nobody's health."""
+TRANSIENT = "transient"
+"""A failure reported without a kind: it cools down and says nothing about the provider."""
+MOST_MODELS = 64
+"""A profile remembers cooldowns of at most this many (lane, model) pairs; the model that ends first makes room."""
+LONGEST_ERROR = 500
+"""Characters of an error's text that a record keeps."""
+LARGEST = 2**53
+"""Every whole number up to here is a float; a stored number beyond it is damage."""
+
+
+class Health(NamedTuple):
+    """The record of one profile or of one provider. ``last_at`` is epoch seconds; ``last_error`` is redacted text."""
+
+    breaker: Breaker = CLOSED
+    cooldowns: tuple[Cooldown, ...] = ()
+    last_error: str | None = None
+    last_kind: str | None = None
+    last_at: float | None = None
+
+
+BLANK = Health()
+
+
+class Binding(NamedTuple):
+    """A session's profile, and until when (epoch seconds) it is bound."""
+
+    profile_id: str
+    until: float
+
+
+Record = Health | Binding
+
+
+class State(StrEnum):
+    """The answer to "may a caller use it now?"."""
+
+    FREE = "free"
+    TESTING = "testing"
+    REFUSED = "refused"
+
+
+class Admission(NamedTuple):
+    """Whether a caller may go ahead: freely, as a half-open trial, or not before ``until`` (epoch seconds).
+
+    ``cause`` is what refuses: a cooldown, or the circuit's state.
+    """
+
+    state: State
+    until: float | None = None
+    cause: Cooldown | Circuit | None = None
+
+    @property
+    def why(self) -> str:
+        """The refusal in words; empty when there is none."""
+        cause = self.cause
+        if cause is None:
+            return ""
+        if isinstance(cause, Circuit):
+            return "circuit open" if cause is Circuit.OPEN else "circuit half-open, its trial is under way"
+        if cause.lane == MISSING:
+            return f"does not know {cause.model}"
+        what = "failure" if cause.kind == TRANSIENT else cause.kind
+        return f"cooling down after {what}" + (f" on {cause.model}" if cause.model is not None else "")
+
+
+FREE = Admission(State.FREE)
+_TESTING = Admission(State.TESTING)
+_REFUSED = State.REFUSED
+
+
+def admission(
+    own: Health | None, shared: Health | None, policy: BreakerPolicy, model: str | None, now: float
+) -> Admission:
+    """Whether a request for ``model`` (``None``: no model named) may use the profile at ``now``."""
+    if own is None and shared is None:
+        return FREE
+    cause: Cooldown | Circuit | None = None
+    until = 0.0
+    for record in (own, shared):
+        if record is not None:
+            for cooldown in record.cooldowns:
+                if now < cooldown.until and cooldown.until > until and cooldowns.covers(cooldown, model):
+                    cause, until = cooldown, cooldown.until
+    judged = shared if policy.scope == "provider" else own
+    if judged is not None and judged.breaker.until is not None and policy.mode == "enforce":
+        busy = breakers.free_at(judged.breaker, policy, now)
+        if busy is None and cause is None:
+            return _TESTING
+        if busy is not None and busy > until:
+            cause, until = breakers.circuit(judged.breaker, now), busy
+    return FREE if cause is None else Admission(_REFUSED, until, cause)
+
+
+class Failure(NamedTuple):
+    """A failure on its way into the records. ``hint`` is the provider's Retry-After in seconds.
+
+    ``admitted_at`` and ``generation`` say what the failing caller knew (``None``: an explicit report, always counted).
+    ``scope`` overrides the ladder's own.
+    """
+
+    kind: str
+    now: float
+    message: str = ""
+    model: str | None = None
+    hint: float | None = None
+    scope: str | None = None
+    dice: float = 0.0
+    admitted_at: float | None = None
+    generation: int | None = None
+    permit: str | None = None
+
+
+def cooldown_rule(kind: str, policy: CooldownPolicy) -> tuple[str, Ladder] | None:
+    """The lane and ladder of a failure kind; ``None`` when the kind cools nothing."""
+    if kind == "billing":
+        return BILLING, policy.billing
+    if kind == "rate_limit":
+        return FAILURE, policy.rate_limit
+    if kind == "auth":
+        return FAILURE, policy.auth
+    if kind == TRANSIENT or (policy.cools_breaker_kinds and kind in BREAKER_KINDS):
+        return FAILURE, policy.transient
+    return None
+
+
+def failed(
+    health: Health | None, failure: Failure, breaker: BreakerPolicy, cooldown: CooldownPolicy, *, shared: bool = False
+) -> Health:
+    """The record after ``failure``. ``shared`` says that this is the provider's record, not the profile's own."""
+    before = health if health is not None else BLANK
+    circuit = before.breaker
+    if (breaker.scope == "provider") is shared:
+        if failure.kind in BREAKER_KINDS:
+            circuit = breakers.fail(circuit, breaker, failure.now, failure.generation)
+        if failure.permit is not None:
+            circuit = breakers.release(circuit, failure.permit)
+    if failure.kind in HARMLESS:
+        return before if circuit is before.breaker else before._replace(breaker=circuit)
+    rests = before.cooldowns
+    if failure.kind == "model_not_found":
+        if failure.model is not None and not shared:
+            previous = _find(rests, MISSING, failure.model)
+            rests = _put(rests, cooldowns.rest(previous, model=failure.model, now=failure.now))
+    elif rule := cooldown_rule(failure.kind, cooldown):
+        lane, ladder = rule
+        scope = failure.scope or ladder.scope
+        if (scope == "provider") is shared:
+            model = failure.model if scope == "model" else None
+            rest = cooldowns.cool(
+                _find(rests, lane, model),
+                ladder,
+                lane=lane,
+                model=model,
+                kind=failure.kind,
+                now=failure.now,
+                dice=failure.dice,
+                hint=failure.hint,
+                hint_cap=cooldown.retry_after_cap,
+                admitted_at=failure.admitted_at,
+            )
+            rests = _put(rests, rest)
+    if shared:
+        if circuit is before.breaker and rests is before.cooldowns:
+            return before
+        return Health(circuit, rests, before.last_error, before.last_kind, before.last_at)
+    kind = "unknown" if failure.kind == TRANSIENT else failure.kind
+    return Health(circuit, rests, failure.message[:LONGEST_ERROR] or None, kind, failure.now)
+
+
+def reaches_provider(kind: str, scope: str | None, breaker: BreakerPolicy, cooldown: CooldownPolicy) -> bool:
+    """Whether such a failure changes the provider's record as well."""
+    if breaker.scope == "provider" and breaker.mode != "off":
+        return True
+    rule = cooldown_rule(kind, cooldown)
+    return rule is not None and (scope or rule[1].scope) == "provider"
+
+
+def succeeded(
+    health: Health | None,
+    now: float,
+    *,
+    model: str | None = None,
+    admitted_at: float | None = None,
+    generation: int | None = None,
+    permit: str | None = None,
+) -> Health | None:
+    """The record after a success for ``model``; the very same object when nothing changes.
+
+    ``admitted_at`` ``None`` is an explicit report: it ends running cooldowns, too.
+    """
+    if health is None:
+        return None
+    circuit = breakers.succeed(health.breaker, now, generation)
+    if permit is not None:
+        circuit = breakers.release(circuit, permit)
+    kept = tuple(
+        c
+        for c in health.cooldowns
+        if (model is not None and c.model is not None and c.model != model)
+        or (admitted_at is not None and now < c.until and admitted_at <= c.since)
+    )
+    if circuit == health.breaker and len(kept) == len(health.cooldowns):
+        return health
+    return health._replace(breaker=circuit, cooldowns=kept)
+
+
+def recovered(health: Health | None, now: float) -> Health | None:
+    """The record with every running cooldown ended now; the counts stay, so that the next failure climbs on."""
+    if health is None or not any(now < c.until for c in health.cooldowns):
+        return health
+    return health._replace(cooldowns=tuple(c._replace(until=min(c.until, now)) for c in health.cooldowns))
+
+
+def running(health: Health | None, now: float) -> tuple[Cooldown, ...]:
+    """The cooldowns that run at ``now``, without the rests of single models that a provider does not know."""
+    if health is None:
+        return ()
+    return tuple(c for c in health.cooldowns if now < c.until and c.lane != MISSING)
+
+
+def skewed(health: Health, policy: BreakerPolicy, latest: float) -> bool:
+    """Whether something in the record lies further ahead than ``latest`` (epoch seconds) and the policy allow."""
+    for cooldown in health.cooldowns:
+        if cooldown.since > latest:
+            return True
+    breaker = health.breaker
+    if breaker.since is not None and breaker.since > latest:
+        return True
+    for failure in breaker.failures:
+        if failure.at > latest:
+            return True
+    return bool(breaker.permits) and max(p.deadline for p in breaker.permits) > latest + policy.permit_timeout
+
+
+def clamped(health: Health, policy: BreakerPolicy, now: float) -> Health:
+    """The record with deadlines that only clock skew can explain brought back into what the policy allows."""
+    circuit = breakers.clamp(health.breaker, policy, now)
+    rests = tuple(cooldowns.clamp(c, now) for c in health.cooldowns)
+    if circuit is health.breaker and rests == health.cooldowns:
+        return health
+    return health._replace(breaker=circuit, cooldowns=rests)
+
+
+def circuit_of(health: Health | None, now: float) -> Circuit:
+    """The breaker's state at ``now``."""
+    return Circuit.CLOSED if health is None else breakers.circuit(health.breaker, now)
+
+
+def _find(rests: tuple[Cooldown, ...], lane: str, model: str | None) -> Cooldown | None:
+    for rest in rests:
+        if rest.lane == lane and rest.model == model:
+            return rest
+    return None
+
+
+def _put(rests: tuple[Cooldown, ...], new: Cooldown) -> tuple[Cooldown, ...]:
+    if not rests:
+        return (new,)
+    kept = [r for r in rests if r.lane != new.lane or r.model != new.model]
+    if len(kept) >= MOST_MODELS:
+        kept.remove(min(kept, key=lambda r: (r.model is None, r.until)))
+    return (*kept, new)
+
+
+def digest(*parts: str | None) -> str:
+    """A short stable name for a tuple of words. Never given a secret: the name is stored in the clear."""
+    joined = "\0".join("" if part is None else part for part in parts)
+    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def encode(record: Record) -> dict[str, Any]:
+    """The record as plain JSON data."""
+    if isinstance(record, Binding):
+        return {"profile": record.profile_id, "until": record.until}
+    return {
+        "breaker": {**record.breaker._asdict()},
+        "cooldowns": [c._asdict() for c in record.cooldowns],
+        "last_error": record.last_error,
+        "last_kind": record.last_kind,
+        "last_at": record.last_at,
+    }
+
+
+def decode(data: Mapping[str, Any]) -> Record:
+    """The record from what ``encode`` made. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
+    if "profile" in data:
+        return Binding(_text(data["profile"]), _number(data["until"]))
+    b = data["breaker"]
+    circuit = Breaker(
+        failures=tuple(breakers.Failures(_number(at), int(_number(times))) for at, times in b["failures"]),
+        since=_number_or_none(b["since"]),
+        until=_number_or_none(b["until"]),
+        generation=int(_number(b["generation"])),
+        permits=tuple(breakers.Permit(_text(name), _number(deadline)) for name, deadline in b["permits"]),
+        tested=bool(b["tested"]),
+    )
+    return Health(
+        breaker=circuit,
+        cooldowns=tuple(
+            Cooldown(
+                _text(c["lane"]),
+                _text_or_none(c["model"]),
+                _text(c["kind"]),
+                int(_number(c["step"])),
+                _number(c["since"]),
+                _number(c["until"]),
+                _number(c["quiet"]),
+            )
+            for c in data["cooldowns"]
+        ),
+        last_error=_text_or_none(data["last_error"]),
+        last_kind=_text_or_none(data["last_kind"]),
+        last_at=_number_or_none(data["last_at"]),
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a number is stored as {type(value).__name__}")
+    if not -LARGEST <= value <= LARGEST:  # JSON lets through NaN, infinities and integers of any length
+        raise ValueError("a stored number is out of range")
+    return float(value)
+
+
+def _number_or_none(value: Any) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is stored as {type(value).__name__}")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)

@@ -1,0 +1,406 @@
+"""The engine: chooses, admits, records, and says what happened. Every door of cbauth goes through it.
+
+It keeps no truth of its own: health lives in the store, decisions in ``core``; what stands here is an index that makes
+the healthy path cheap (``lineup``) and the publishing of events after each commit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from random import Random
+from typing import Any, Protocol
+
+from cbauth.core import breaker as breakers
+from cbauth.core.health import (
+    Failure,
+    Health,
+    Record,
+    State,
+    failed,
+    reaches_provider,
+    recovered,
+    running,
+    succeeded,
+)
+from cbauth.core.models import expand
+from cbauth.events import Event, EventBus
+from cbauth.failover.happenings import Recoveries, differences, happening
+from cbauth.failover.lineup import Choice, Lineup, judge
+from cbauth.failover.member import Member
+from cbauth.failover.records import Candidate, Status, candidate, status
+from cbauth.failover.sessions import Sessions
+from cbauth.outcomes import Rule
+from cbauth.plan import DEFAULT_POLICY, Policy
+from cbauth.stores import Store
+
+__all__ = ["Engine"]
+
+MOST_LINEUPS = 256
+HARMLESS = frozenset({"bad_request", "cancelled"})
+"""Outcome kinds that never touch anyone's health."""
+
+
+class Closable(Protocol):
+    """A lease that holds a permit."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+class Engine:
+    """Members, a policy, a store, a clock and dice."""
+
+    def __init__(
+        self,
+        members: Iterable[Member] = (),
+        *,
+        store: Store,
+        policy: Policy = DEFAULT_POLICY,
+        clock: Callable[[], float] = time.time,
+        rng: Random | None = None,
+        bus: EventBus | None = None,
+        routes: Mapping[str, Sequence[str]] | None = None,
+        rules: Sequence[Rule] = (),
+        namespace: str = "",
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.rng = rng if rng is not None else Random()
+        self.bus = bus if bus is not None else EventBus()
+        self.namespace = namespace
+        self.epoch = 0
+        self.trials: weakref.WeakSet[Closable] = weakref.WeakSet()
+        self._lock = threading.RLock()
+        self._held: dict[str, str] = {}
+        self._recoveries = Recoveries()
+        self.sessions = Sessions(self)
+        self.arrange(members, policy=policy, routes=routes or {}, rules=rules)
+
+    # who there is
+
+    def arrange(
+        self,
+        members: Iterable[Member],
+        *,
+        policy: Policy | None = None,
+        routes: Mapping[str, Sequence[str]] | None = None,
+        rules: Sequence[Rule] | None = None,
+    ) -> None:
+        """Take over a new set of members (and policy, routes, rules). Health stays with its keys."""
+        ranked = tuple(sorted(members, key=lambda m: m.rank))
+        with self._lock:
+            self.members = ranked
+            self.by_id = {m.profile_id: m for m in ranked}
+            if policy is not None:
+                self.policy = policy
+            if routes is not None:
+                self.routes = {name: expand(name, routes) for name in routes}
+            if rules is not None:
+                self.rules = tuple(rules)
+            self._lineups: dict[str | None, Lineup] = {}
+            self.epoch += 1
+            now = self.clock()
+            for member in ranked:
+                self._recoveries.watch(member.profile_id, self._health(member.own_key), now)
+
+    def models_of(self, request: str | None) -> tuple[str | None, ...]:
+        """The models that a request stands for, in the order in which they are tried."""
+        return (request,) if request is None else self.routes.get(request, (request,))
+
+    def rules_for(self, member: Member) -> tuple[Rule, ...]:
+        """The ``classify:`` rules that speak of this member's provider."""
+        return tuple(r for r in self.rules if r.provider is None or r.provider == member.provider_id)
+
+    def lineup(self, model: str | None) -> Lineup:
+        """The members that serve ``model``, ranked; built once per model."""
+        lineup = self._lineups.get(model)
+        if lineup is None:
+            with self._lock:
+                serving = [m for m in self.members if m.enabled and m.serves(model)]
+                lineup = Lineup(model, serving, self.policy.rotation.strategy)
+                while len(self._lineups) >= MOST_LINEUPS:
+                    self._lineups.pop(next(iter(self._lineups)))
+                self._lineups[model] = lineup
+        return lineup
+
+    # choosing
+
+    def lead(self, model: str | None, now: float) -> Choice | None:
+        """Who is to be asked now; ``None`` when nobody is admitted. Takes no lock while everybody is well."""
+        lineup = self._lineups.get(model)
+        if lineup is not None:
+            standing = lineup.standing
+            if standing.holds(self.store.generation, now):
+                choices = standing.choices
+                return choices[0] if len(choices) == 1 else choices[next(lineup.counter) % len(choices)]
+        return self.choose(model, now)
+
+    def choose(self, model: str | None, now: float, exclude: Collection[str] = ()) -> Choice | None:
+        """Who is to be asked now among those not in ``exclude`` (profile ids); may take a half-open permit."""
+        events: list[Event] = []
+        try:
+            with self._lock:
+                lineup = self.lineup(model)
+                lineup.catch_up(self.store, now)
+                if self._recoveries.next_at <= now:
+                    events += self._recovered(now)
+                if not exclude and lineup.strategy != "random":
+                    choices = lineup.stand(self.store, now).choices
+                    if choices:
+                        return choices[0] if len(choices) == 1 else choices[next(lineup.counter) % len(choices)]
+                for passed, position in enumerate(lineup.order(self.rng)):
+                    member = lineup.members[position]
+                    if member.profile_id in exclude or member.source.missing() is not None:
+                        continue
+                    preferred = lineup.strategy != "priority" or passed == position
+                    if position not in lineup.roster.testing:
+                        return lineup.choice(position, self.store, preferred=preferred)
+                    permit = self.take_permit(member, now, events)
+                    if permit is not None:
+                        return lineup.choice(position, self.store, preferred=preferred)._replace(permit=permit)
+            return None
+        finally:
+            if events:
+                self.bus.publish(events)
+
+    def take(self, member: Member, model: str | None, now: float) -> Choice | None:
+        """This very member, if it is admitted now."""
+        if not member.enabled or member.source.missing() is not None:
+            return None
+        answer = judge(member, model, self.store, now)
+        if answer.state is State.REFUSED:
+            return None
+        events: list[Event] = []
+        permit = None
+        if answer.state is State.TESTING:
+            permit = self.take_permit(member, now, events)
+            self.bus.publish(events)
+            if permit is None:
+                return None
+        record = self._health(member.breaker_key)
+        return Choice(member, record.breaker.generation if record is not None else 0, True, permit)
+
+    def take_permit(self, member: Member, now: float, events: list[Event]) -> str | None:
+        """One half-open trial for ``member``: the permit's name, or ``None`` when all are taken."""
+        name = uuid.uuid4().hex[:16]
+
+        def transition(record: Record | None) -> tuple[Record | None, tuple[bool, bool]]:
+            if not isinstance(record, Health):
+                return record, (True, False)
+            after = breakers.admit(record.breaker, member.policy.breaker, now, name)
+            if after is None:
+                return record, (False, False)
+            if after is record.breaker:
+                return record, (True, False)
+            return record._replace(breaker=after), (True, not record.breaker.tested)
+
+        admitted, first = self.store.update(member.breaker_key, transition)
+        if first:
+            events.append(happening("profile:circuit-half-open", member, now))
+        return name if admitted else None
+
+    def release(self, member: Member, permit: str) -> None:
+        """Give a permit back unused."""
+
+        def transition(record: Record | None) -> tuple[Record | None, None]:
+            if not isinstance(record, Health):
+                return record, None
+            after = breakers.release(record.breaker, permit)
+            return (record if after is record.breaker else record._replace(breaker=after)), None
+
+        self.store.update(member.breaker_key, transition)
+
+    # recording
+
+    def fail(
+        self,
+        member: Member,
+        kind: str,
+        *,
+        message: str = "",
+        model: str | None = None,
+        hint: float | None = None,
+        scope: str | None = None,
+        admitted_at: float | None = None,
+        generation: int | None = None,
+        permit: str | None = None,
+        name: str = "profile:failure",
+    ) -> None:
+        """Record a failure and publish what follows from it. ``bad_request`` and ``cancelled`` only free the permit."""
+        if kind in HARMLESS:
+            if permit is not None:
+                self.release(member, permit)
+            return
+        now = self.clock()
+        policy = member.policy
+        failure = Failure(kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit)
+        changes = [self._record_failure(member.own_key, failure, policy, shared=False)]
+        self._recoveries.watch(member.profile_id, changes[0][1], now)
+        if reaches_provider(kind, scope, policy.breaker, policy.cooldown):
+            changes.append(self._record_failure(member.shared_key, failure, policy, shared=True))
+            self._recoveries.watch(member.profile_id, changes[1][1], now)
+        if not self.bus.listening:
+            return
+        shown = "unknown" if kind == "transient" else kind
+        events = [happening(name, member, now, model=model, kind=shown, error=message or None)]
+        for before, after in changes:
+            events += differences(member, before, after, now)
+        self.bus.publish(events)
+
+    def _record_failure(
+        self, key: str, failure: Failure, policy: Policy, *, shared: bool
+    ) -> tuple[Health | None, Health]:
+        def transition(record: Record | None) -> tuple[Record | None, tuple[Health | None, Health]]:
+            before = record if isinstance(record, Health) else None
+            after = failed(before, failure, policy.breaker, policy.cooldown, shared=shared)
+            return after, (before, after)
+
+        return self.store.update(key, transition)
+
+    def succeed(
+        self,
+        member: Member,
+        *,
+        model: str | None = None,
+        admitted_at: float | None = None,
+        generation: int | None = None,
+        permit: str | None = None,
+    ) -> None:
+        """Record a success. Writes nothing when there is nothing to reset, which is how healthy calls stay free."""
+        if self.store.read(member.own_key) is None and self.store.read(member.shared_key) is None:
+            return
+        now = self.clock()
+
+        def after(record: Health | None) -> Health | None:
+            return succeeded(record, now, model=model, admitted_at=admitted_at, generation=generation, permit=permit)
+
+        self._change(member, after, now)
+
+    def trip(self, member: Member) -> None:
+        """Open the member's circuit now, whatever was counted."""
+        now = self.clock()
+
+        def after(record: Health | None) -> Health:
+            before = record if record is not None else Health()
+            return before._replace(breaker=breakers.trip(before.breaker, member.policy.breaker, now))
+
+        self._change(member, after, now, keys=(member.breaker_key,))
+
+    def recover(self, member: Member) -> None:
+        """End the member's cooldowns now; counts stay, so that the next failure climbs on."""
+        now = self.clock()
+        self._change(member, lambda record: recovered(record, now), now)
+
+    def reset(self, member: Member) -> None:
+        """Forget the member's failures: no cooldown, a closed circuit. Session bindings stay."""
+        self._change(member, lambda record: None, self.clock())
+
+    def _change(
+        self,
+        member: Member,
+        after: Callable[[Health | None], Health | None],
+        now: float,
+        keys: Iterable[str] | None = None,
+    ) -> None:
+        """Apply a pure change to the member's records, where it changes anything, and publish what follows."""
+
+        def transition(record: Record | None) -> tuple[Record | None, tuple[Health | None, Health | None]]:
+            before = record if isinstance(record, Health) else None
+            changed = after(before)
+            return changed, (before, changed)
+
+        events: list[Event] = []
+        for key in keys if keys is not None else (member.own_key, member.shared_key):
+            seen = self._health(key)
+            if after(seen) is not seen:
+                events += differences(member, *self.store.update(key, transition), now)
+        events += self._recovered(now, member.profile_id)
+        self.bus.publish(events)
+
+    # telling
+
+    def explain(self, request: str | None, session: str | None = None) -> tuple[Candidate, ...]:
+        """Everybody who serves ``request``, in the order in which they would be asked now, and why not."""
+        now = self.clock()
+        bound = self.sessions.bound(session, request, now) if session is not None else None
+        out: list[Candidate] = []
+        for model in self.models_of(request):
+            with self._lock:
+                lineup = self.lineup(model)
+                lineup.catch_up(self.store, now)
+                ahead = [lineup.members[p] for p in lineup.preview()]
+            serving = [m for m in self.members if m.serves(model)]
+            for member in (*ahead, *(m for m in serving if m not in ahead)):
+                out.append(candidate(member, model, self.store, now, sticky=member.profile_id == bound))
+        return tuple(sorted(out, key=lambda c: not (c.sticky and c.admitted)))
+
+    def status(self) -> tuple[Status, ...]:
+        """The health of every member, in rank order."""
+        now = self.clock()
+        self.bus.publish(self._recovered(now))
+        return tuple(status(member, self.store, now) for member in self.members)
+
+    def status_of(self, member: Member) -> Status:
+        """The health of one member."""
+        now = self.clock()
+        self.bus.publish(self._recovered(now))
+        return status(member, self.store, now)
+
+    def admitted(self, model: str | None) -> list[Member]:
+        """Everybody who may be asked for ``model`` now, in rank order. Takes no permit."""
+        now = self.clock()
+        self.bus.publish(self._recovered(now))
+        return [m for m in self.members if m.serves(model) and candidate(m, model, self.store, now).admitted]
+
+    def chosen(self, choice: Choice, model: str | None, session: str | None, reason: str) -> None:
+        """Tell of a choice handed out without a lease, and keep its permit until an outcome is reported."""
+        if choice.permit is not None:
+            self._held[choice.member.profile_id] = choice.permit
+        self.publish("profile:selected", choice.member, model=model, session=session, reason=reason)
+
+    def let_go(self, profile_id: str) -> str | None:
+        """The permit kept for a profile, now the caller's to spend."""
+        return self._held.pop(profile_id, None)
+
+    def refresh(self) -> None:
+        """Look at the store again and tell of what has ended meanwhile."""
+        with self._lock:
+            self._lineups.clear()
+        now = self.clock()
+        for member in self.members:
+            self._recoveries.watch(member.profile_id, self._health(member.own_key), now)
+        self.bus.publish(self._recovered(now))
+
+    def close(self) -> None:
+        """Give back outstanding permits and the store."""
+        for trial in tuple(self.trials):
+            trial.close()
+        self.store.close()
+
+    def publish(self, name: str, member: Member, **facts: Any) -> None:
+        """Publish one event about ``member``."""
+        if self.bus.listening:
+            self.bus.publish([happening(name, member, self.clock(), **facts)])
+
+    def _recovered(self, now: float, early: str | None = None) -> list[Event]:
+        """The recoveries to tell of; ``early`` is a profile whose cooldown may have been ended by hand."""
+        events = []
+        for profile_id in self._recoveries.due(now, early):
+            member = self.by_id.get(profile_id)
+            if member is None:
+                continue
+            own, shared = self._health(member.own_key), self._health(member.shared_key)
+            if running(own, now) or running(shared, now):
+                self._recoveries.watch(profile_id, own, now)
+                self._recoveries.watch(profile_id, shared, now)
+            else:
+                events.append(happening("profile:recovered", member, now))
+        return events
+
+    def _health(self, key: str) -> Health | None:
+        record = self.store.read(key)
+        return record if isinstance(record, Health) else None

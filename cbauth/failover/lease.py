@@ -1,0 +1,303 @@
+"""A lease: one working credential for one call, and the place where the call's outcome is told.
+
+Laws:
+
+1. The first outcome counts, later ones are ignored.
+2. A lease whose token and headers were never read leaves no outcome unless one is reported explicitly; its permit goes
+   back.
+3. A lease that is dropped, or closed without ever being used, gives its permit back.
+4. No secret in ``repr``, ``str`` or pickles: pickling raises ``TypeError``.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, NoReturn
+
+from cbauth.errors import AuthError, LoginRequiredError, RefreshError
+from cbauth.failover.engine import HARMLESS, Engine
+from cbauth.failover.lineup import Choice
+from cbauth.failover.member import Member
+from cbauth.outcomes import Outcome, classify, redact
+from cbauth.secrets import Secret
+
+__all__ = ["Lease", "is_harmless", "open_lease", "outcome_of", "prefetch"]
+
+MESSAGE_LENGTH = 300
+
+
+class Lease:
+    """One profile, admitted for one call of ``model``. A context manager, in ``with`` and ``async with``.
+
+    ``reason``: ``primary`` (nobody preferred was refused), ``failover``, ``testing`` (a half-open trial) or ``sticky``.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_admitted_at",
+        "_choice",
+        "_done",
+        "_engine",
+        "_read",
+        "_request",
+        "_secret",
+        "_session",
+        "committed",
+        "model",
+        "outcome",
+        "reason",
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        choice: Choice,
+        request: str | None,
+        model: str | None,
+        session: str | None,
+        reason: str,
+        now: float,
+    ) -> None:
+        self._engine = engine
+        self._choice = choice
+        self._request = request
+        self._session = session
+        self._admitted_at = now
+        self._done = False
+        self._read = False
+        self._secret: Secret | None = None
+        self.model = model
+        self.reason = reason
+        self.committed = False
+        self.outcome: Outcome | None = None
+
+    @property
+    def member(self) -> Member:
+        """The engine's own record of the profile."""
+        return self._choice.member
+
+    @property
+    def profile_id(self) -> str:
+        """The profile that answers."""
+        return self._choice.member.profile_id
+
+    @property
+    def provider_id(self) -> str:
+        """Its provider."""
+        return self._choice.member.provider_id
+
+    @property
+    def base_url(self) -> str | None:
+        """Where to send the request."""
+        return self._choice.member.base_url
+
+    @property
+    def token(self) -> str:
+        """The credential itself; ``""`` when the protocol needs none. Raises ``AuthError`` when it cannot be had."""
+        return self._reveal()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Request headers ready to send. Raises ``AuthError`` when the credential cannot be had."""
+        return self._choice.member.headers(self._reveal())
+
+    def _reveal(self) -> str:
+        self._read = True
+        if self._secret is None:
+            self._secret = self._choice.member.source.get()
+        return self._secret.reveal()
+
+    @property
+    def touched(self) -> bool:
+        """Whether its token or headers were read."""
+        return self._read
+
+    @property
+    def settled(self) -> bool:
+        """Whether its outcome is known, or it was given back."""
+        return self._done
+
+    def fetch(self) -> None:
+        """Get a slow credential ready ahead of its first reading (which alone makes the lease count)."""
+        if self._secret is None and self._choice.member.source.slow:
+            self._secret = self._choice.member.source.get()
+
+    def commit(self) -> None:
+        """Say that output has begun: a later failure is recorded, but never retried."""
+        self.committed = True
+
+    def report(self, outcome: Outcome | str | BaseException | object | None = None) -> None:
+        """Tell how the call went.
+
+        Nothing (``None``): it went well. Otherwise an ``Outcome``, the name of a failure kind, or whatever ``classify``
+        understands: an exception, a response. Only the first report counts.
+        """
+        if self._done:
+            return
+        if outcome is None:
+            self.succeed()
+        else:
+            self.fail(outcome_of(outcome, self))
+
+    def succeed(self) -> None:
+        """Record a success, bind the session, give the permit back."""
+        if self._done:
+            return
+        self._done = True
+        engine, choice = self._engine, self._choice
+        member = choice.member
+        if engine.store.read(member.own_key) is not None or engine.store.read(member.shared_key) is not None:
+            engine.succeed(
+                member,
+                model=self.model,
+                admitted_at=self._admitted_at,
+                generation=choice.generation,
+                permit=choice.permit,
+            )
+        if self._session is not None:
+            engine.sessions.bind(self._session, self._request, member, engine.clock())
+
+    def fail(self, outcome: Outcome) -> None:
+        """Record a failure, give the permit back."""
+        if self._done:
+            return
+        self._done = True
+        self.outcome = outcome
+        self._engine.fail(
+            self._choice.member,
+            outcome.kind,
+            message=outcome.message,
+            model=self.model,
+            hint=outcome.retry_after,
+            scope=outcome.scope,
+            admitted_at=self._admitted_at,
+            generation=self._choice.generation,
+            permit=self._choice.permit,
+        )
+        if outcome.kind == "auth":
+            self._choice.member.source.forget()
+
+    def close(self) -> None:
+        """Give the lease back without an outcome."""
+        if not self._done:
+            self._done = True
+            if self._choice.permit is not None:
+                self._engine.release(self._choice.member, self._choice.permit)
+
+    def settle(self, error: BaseException | None) -> None:
+        """Record what leaving the block with ``error`` says, as far as the lease was used at all."""
+        if self._done:
+            return
+        if not self._read:
+            if error is not None:
+                self.outcome = outcome_of(error, self)
+            self.close()
+        elif error is None:
+            self.succeed()
+        else:
+            outcome = outcome_of(error, self)
+            if is_harmless(outcome, error):
+                self.outcome = outcome
+                self.close()
+            else:
+                self.fail(outcome)
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.settle(error)
+
+    async def __aenter__(self) -> Lease:
+        await prefetch(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.settle(error)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Lease {self.profile_id} ({self.provider_id}) for {self.model!r}, {self.reason}"
+            f"{', settled' if self._done else ''}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<code>{escape(repr(self))}</code>"
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a lease holds a credential and cannot be pickled or copied: take a new one where it is needed")
+
+
+class Trial(Lease):
+    """A lease that holds a half-open permit: dropping it gives the permit back."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+async def prefetch(lease: Lease) -> None:
+    """Have a slow credential (keyring, command, login) fetched off the event loop.
+
+    A failure is not raised here but where the token is read, so that it is classified like any other.
+    """
+    if lease.member.source.slow:
+        import asyncio
+
+        try:
+            await asyncio.to_thread(lease.fetch)
+        except AuthError:
+            return
+
+
+def is_harmless(outcome: Outcome, error: BaseException) -> bool:
+    """Whether an error says nothing about the profile's health.
+
+    So it is with an exception that nobody recognises, and with a login that is missing or could not be refreshed for
+    the moment: the profile is not ready, which is told by its source.
+    """
+    if isinstance(error, LoginRequiredError) or (isinstance(error, RefreshError) and error.temporary):
+        return True
+    return outcome.kind in HARMLESS or (outcome.kind == "unknown" and outcome.status is None)
+
+
+def outcome_of(told: object, lease: Lease) -> Outcome:
+    """The outcome that a report, exception or response stands for; its message holds no secret of the lease."""
+    if isinstance(told, Outcome):
+        outcome = told
+    elif isinstance(told, AuthError):
+        outcome = Outcome("auth", message=str(told))
+    elif isinstance(told, str):
+        outcome = Outcome(told)
+    else:
+        member = lease.member
+        outcome = classify(told, protocol=member.protocol, rules=lease._engine.rules_for(member))
+    if not outcome.message:
+        return outcome
+    known = (lease._secret.reveal(),) if lease._secret is not None else ()
+    message = redact(outcome.message, known)[:MESSAGE_LENGTH]
+    return Outcome(outcome.kind, outcome.retry_after, outcome.scope, message, outcome.status)
+
+
+def open_lease(
+    engine: Engine,
+    choice: Choice,
+    request: str | None,
+    model: str | None,
+    session: str | None,
+    reason: str,
+    now: float,
+) -> Lease:
+    """The lease on a choice; one that knows how to give its permit back when it holds one."""
+    if choice.permit is None:
+        return Lease(engine, choice, request, model, session, reason, now)
+    trial = Trial(engine, choice, request, model, session, "testing", now)
+    engine.trials.add(trial)
+    return trial

@@ -1,0 +1,200 @@
+"""The members that serve one model, in order, kept up with health as it changes.
+
+Ranked once. A change of health touches only the positions it concerns; a choice among healthy members reads one
+immutable value and takes no lock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from copy import copy
+from itertools import count
+from random import Random
+from typing import NamedTuple
+
+from cbauth.core.health import FREE, Admission, Health, Record, State, admission, clamped, skewed
+from cbauth.core.rotation import Roster
+from cbauth.failover.member import Member
+from cbauth.secrets import Source
+from cbauth.stores import Store
+
+__all__ = ["Choice", "Lineup", "Standing"]
+
+SKEW = 1.0
+"""Seconds by which two machines' clocks may differ before a deadline is taken for skew."""
+
+
+class Choice(NamedTuple):
+    """Somebody who may be asked.
+
+    ``generation`` is its breaker's; ``preferred``: nobody of higher rank was refused; ``permit``: a half-open trial's.
+    """
+
+    member: Member
+    generation: int
+    preferred: bool
+    permit: str | None = None
+
+
+class Standing(NamedTuple):
+    """Choices that hold while the store is at ``generation``, before ``expires``, and while ``unready`` stay so."""
+
+    generation: int
+    expires: float
+    choices: tuple[Choice, ...]
+    unready: tuple[Source, ...]
+
+    def holds(self, generation: int, now: float) -> bool:
+        """Whether it is still true."""
+        return (
+            self.generation == generation
+            and now < self.expires
+            and (not self.unready or all(source.missing() is not None for source in self.unready))
+        )
+
+
+STALE = Standing(-1, -math.inf, (), ())
+
+
+class Lineup:
+    """One model's members. Everything but reading ``standing`` and ``counter`` needs the engine's lock."""
+
+    __slots__ = ("_positions", "_seen", "counter", "members", "model", "roster", "standing", "strategy")
+
+    def __init__(self, model: str | None, members: Sequence[Member], strategy: str) -> None:
+        self.model = model
+        self.members = tuple(members)
+        self.strategy = strategy
+        self.roster = Roster([m.weight for m in self.members])
+        self.counter = count()
+        self.standing = STALE
+        self._seen = -1
+        self._positions: dict[str, list[int]] = {}
+        for position, member in enumerate(self.members):
+            self._positions.setdefault(member.own_key, []).append(position)
+            self._positions.setdefault(member.shared_key, []).append(position)
+
+    def catch_up(self, store: Store, now: float) -> None:
+        """Judge again whoever's record changed since the last look, and whoever's refusal has run out."""
+        generation = store.generation
+        if generation != self._seen:
+            changed = store.changes(self._seen) if self._seen >= 0 else None
+            if changed is None:
+                keys = store.keys()
+                for position in tuple(self.roster.refused):
+                    self._judge(position, store, now)
+            else:
+                keys = changed
+            for key in keys:
+                for position in self._positions.get(key, ()):
+                    self._judge(position, store, now)
+            self._seen = generation
+        for position in self.roster.due(now):
+            self._judge(position, store, now)
+
+    def _judge(self, position: int, store: Store, now: float) -> None:
+        answer = judge(self.members[position], self.model, store, now)
+        if answer.state is State.REFUSED:
+            self.roster.refuse(position, math.inf if answer.until is None else answer.until)
+        else:
+            self.roster.free(position, testing=answer.state is State.TESTING)
+
+    def stand(self, store: Store, now: float) -> Standing:
+        """Work out who leads, after ``catch_up``, and remember it for the callers to come when it can be.
+
+        A half-open trial is never remembered: each one takes a permit.
+        """
+        roster = self.roster
+        choices: list[Choice] = []
+        unready: list[Source] = []
+        rotates = self.strategy != "priority"
+        first = None if rotates else roster.first()
+        if first is not None and first not in roster.testing and self.members[first].source.missing() is None:
+            leader = self.choice(first, store, preferred=first == 0)
+            self.standing = Standing(self._seen, roster.expires, (leader,), ())
+            return self.standing
+        for passed, position in enumerate(roster.turn() if rotates else self._by_rank()):
+            member = self.members[position]
+            if position in roster.testing:
+                self.standing = STALE
+                return STALE
+            if member.source.missing() is not None:
+                unready.append(member.source)
+                continue
+            choices.append(self.choice(position, store, preferred=rotates or passed == position))
+            if not rotates:
+                break
+        expires = roster.expires
+        self.standing = Standing(self._seen, expires, tuple(choices), tuple(unready)) if choices else STALE
+        return self.standing
+
+    def choice(self, position: int, store: Store, *, preferred: bool) -> Choice:
+        """The choice of the member at ``position``."""
+        member = self.members[position]
+        record = store.read(member.breaker_key)
+        return Choice(member, record.breaker.generation if isinstance(record, Health) else 0, preferred)
+
+    def order(self, rng: Random) -> Iterator[int]:
+        """The admitted positions in the order in which this strategy would ask them now."""
+        if self.strategy == "priority":
+            return self._by_rank()
+        turn = self.roster.turn()
+        if not turn:
+            return iter(())
+        if self.strategy == "random":
+            first = self.roster.draw(rng.random())
+            rest = [(rng.random() ** (1 / (self.members[p].weight or 1e-9)), p) for p in set(turn) if p != first]
+            ordered = [p for p in (first, *(p for _, p in sorted(rest, reverse=True))) if p is not None]
+        else:
+            start = next(self.counter) % len(turn)
+            ordered = list(dict.fromkeys(turn[start:] + turn[:start]))
+        spare = (p for p in self._by_rank() if p not in set(ordered))
+        return iter([*ordered, *spare])
+
+    def preview(self) -> tuple[int, ...]:
+        """The admitted positions as the next choice would see them, without taking a turn."""
+        if self.strategy != "round-robin":
+            return tuple(self._by_rank())
+        turn = self.roster.turn()
+        start = next(copy(self.counter)) % len(turn) if turn else 0
+        return tuple(dict.fromkeys((*turn[start:], *turn[:start], *self._by_rank())))
+
+    def _by_rank(self) -> Iterator[int]:
+        first = self.roster.first()
+        if first is None:
+            return
+        for position in range(first, self.roster.size):
+            if position not in self.roster.refused:
+                yield position
+
+
+def judge(member: Member, model: str | None, store: Store, now: float) -> Admission:
+    """Whether ``member`` may be asked for ``model`` now; a record that only clock skew can explain is mended first."""
+    own, shared = store.read(member.own_key), store.read(member.shared_key)
+    if own is None and shared is None:
+        return FREE
+    return admission(
+        _mended(member.own_key, own, member, store, now),
+        _mended(member.shared_key, shared, member, store, now),
+        member.policy.breaker,
+        model,
+        now,
+    )
+
+
+def _mended(key: str, record: Record | None, member: Member, store: Store, now: float) -> Health | None:
+    """The record with deadlines clamped to what the policy allows, written back if that changes anything."""
+    if not isinstance(record, Health):
+        return None
+    policy = member.policy.breaker
+    if not skewed(record, policy, now + SKEW):
+        return record
+
+    def transition(current: Record | None) -> tuple[Record | None, Health | None]:
+        if not isinstance(current, Health):
+            return current, None
+        mended = clamped(current, policy, now)
+        return mended, mended
+
+    return store.update(key, transition)

@@ -1,0 +1,140 @@
+"""What both managers are made of: an engine, its members, and how profiles made by hand become members."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from cbauth.config import compile_policy
+from cbauth.errors import ConfigError
+from cbauth.events import Handler
+from cbauth.failover.engine import Engine
+from cbauth.failover.member import Member
+from cbauth.plan import Policy
+from cbauth.stores import Store
+from cbauth.stores.memory import MemoryStore
+
+__all__ = ["Clock", "ProfileManager"]
+
+Clock = Callable[[], float]
+
+
+class Identified(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+P = TypeVar("P", bound=Identified)
+
+
+class ProfileManager(Generic[P]):
+    """Members in and out, health on and off; what a subclass adds is its kind of profile and its way of choosing."""
+
+    def __init__(
+        self,
+        profiles: Iterable[P] = (),
+        *,
+        policy: Mapping[str, Any] | Policy | None = None,
+        store: Store | None = None,
+        clock: Clock = time.time,
+        rng: Random | None = None,
+    ) -> None:
+        compiled = compile_policy(policy)
+        self._open(
+            Engine(store=store if store is not None else MemoryStore(), policy=compiled, clock=clock, rng=rng),
+            owns=True,
+        )
+        self._add_all(profiles)
+
+    @classmethod
+    def over(cls, engine: Engine) -> Self:
+        """A manager of the very profiles that ``engine`` already leads: they share health, events and members."""
+        manager = cls.__new__(cls)
+        manager._open(engine, owns=False)
+        return manager
+
+    def _open(self, engine: Engine, *, owns: bool) -> None:
+        self._engine = engine
+        self._owns = owns
+        self._faces: dict[Member, P] = {}
+
+    # profiles
+
+    def _member_of(self, profile: P, order: int, known: Member | None) -> Member:
+        raise NotImplementedError
+
+    def _face_of(self, member: Member) -> P:
+        raise NotImplementedError
+
+    def _check(self, profile: P) -> None:
+        raise NotImplementedError
+
+    def add_profile(self, profile: P) -> None:
+        """Add a profile. A known id is replaced in its place and keeps its health. Raises ``ConfigError``."""
+        self._add_all([profile])
+
+    def _add_all(self, profiles: Iterable[P]) -> None:
+        engine = self._engine
+        members = {m.profile_id: m for m in sorted(engine.members, key=lambda m: m.order)}
+        following = max((m.order for m in members.values()), default=-1) + 1
+        for profile in profiles:
+            self._check(profile)
+            known = members.get(profile.id)
+            members[profile.id] = self._member_of(profile, following if known is None else known.order, known)
+            following += known is None
+        self._rearrange(members.values())
+
+    def remove_profile(self, profile_id: str) -> bool:
+        """Forget a profile and its health; whether the id was known."""
+        member = self._engine.by_id.get(profile_id)
+        if member is None:
+            return False
+        self._engine.reset(member)
+        self._rearrange(m for m in self._engine.members if m is not member)
+        return True
+
+    def get_profile(self, profile_id: str) -> P | None:
+        """The profile with this id, or ``None``."""
+        member = self._engine.by_id.get(profile_id)
+        return None if member is None else self._face(member)
+
+    def get_all_profiles(self) -> list[P]:
+        """All profiles, in the order in which they were added."""
+        return [self._face(m) for m in sorted(self._engine.members, key=lambda m: m.order)]
+
+    def _rearrange(self, members: Iterable[Member]) -> None:
+        self._engine.arrange(members)
+        self._faces.clear()
+
+    def _face(self, member: Member) -> P:
+        face = self._faces.get(member)
+        if face is None:
+            face = self._faces[member] = self._face_of(member)
+        return face
+
+    # events and the end
+
+    def on(self, event: str, handler: Handler) -> Callable[[], None]:
+        """Call ``handler`` with each such event; returns a callable that unsubscribes. A typo is a ``ConfigError``."""
+        return self._engine.bus.on(event, handler)
+
+    def close(self) -> None:
+        """Give back the store. A manager that belongs to a toolkit leaves that to the toolkit."""
+        if self._owns:
+            self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def require(profile: object, kind: type[Any]) -> None:
+    """Raise ``ConfigError`` when ``profile`` is not a ``kind``."""
+    if not isinstance(profile, kind):
+        raise ConfigError(f"expected a {kind.__name__}, got {type(profile).__name__}")

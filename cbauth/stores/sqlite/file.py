@@ -1,0 +1,230 @@
+"""The file of a SQLite store: reaching it, and what to do when it is busy, lost, damaged or not to be written.
+
+Laws:
+
+1. A damaged file is set aside and a new one begun; a file that cannot be used is done without, and tried again after
+   ``REPRIEVE``. Each is told once, by a warning in the log.
+2. Nothing is tried for ever: what fails again right after it was mended is done without.
+3. A transaction that was interrupted, by whatever, is rolled back before anybody else needs the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+
+from cbauth.errors import StoreError
+from cbauth.stores.sqlite.schema import connect
+
+__all__ = ["Found", "StateFile", "Trouble", "diagnose"]
+
+PAUSE = 0.002
+"""Seconds, at most, before a busy file is tried again; drawn by lot, so that those who wait do not march in step."""
+REPRIEVE = 1.0
+"""Seconds until a file that failed is tried again."""
+SIDES = ("", "-wal", "-shm")
+
+_log = logging.getLogger("cbauth.stores")
+
+
+class Found(Enum):
+    """Which file was reached."""
+
+    SAME = "the one that was open before"
+    OTHER = "one that was not known"
+    REPLACEMENT = "a new one, for one that was damaged"
+
+
+class Trouble(Enum):
+    """What an error asks for."""
+
+    BUSY = "somebody else is writing: try again"
+    LOST = "the file is not the one that was opened: open it again"
+    DAMAGED = "the file is damaged: set it aside"
+    UNUSABLE = "the file cannot be read or written: go on in memory"
+
+
+_BY_CODE = {
+    sqlite3.SQLITE_BUSY: Trouble.BUSY,
+    sqlite3.SQLITE_LOCKED: Trouble.BUSY,
+    sqlite3.SQLITE_PROTOCOL: Trouble.BUSY,
+    sqlite3.SQLITE_SCHEMA: Trouble.LOST,
+    sqlite3.SQLITE_ERROR: Trouble.LOST,
+    sqlite3.SQLITE_CORRUPT: Trouble.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Trouble.DAMAGED,
+}
+
+
+def diagnose(error: Exception) -> Trouble:
+    """What to do about an error (SQLite's result codes: https://www.sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return Trouble.UNUSABLE
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return Trouble.LOST
+    return _BY_CODE.get(code & 0xFF, Trouble.UNUSABLE)
+
+
+class StateFile:
+    """A file, its one connection, and its troubles. The caller sees to it that one thread is inside at a time.
+
+    ``welcome`` is called with each connection before it is used. ``turn`` grows with everything that voids a
+    transaction under way.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        welcome: Callable[[sqlite3.Connection, Found], None],
+        *,
+        patience: float,
+        ticks: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.connection: sqlite3.Connection | None = None
+        self.turn = 0
+        self.path = path
+        self._welcome = welcome
+        self._patience = patience
+        self._ticks = ticks
+        self._sleep = sleep
+        self._inode: tuple[int, int] | None = None  # the file that was opened last, or that opening failed on
+        self._known: tuple[int, int] | None = None  # the file that was welcomed last
+        self._replaced = False
+        self._warned = False
+        self._retry_at = self._mended_at = -1e9
+
+    def reach(self) -> sqlite3.Connection | None:
+        """The connection, opened if need be; ``None`` while the file is done without.
+
+        Raises ``sqlite3.Error`` or ``OSError``, for ``cope`` to judge, and ``StoreError``.
+        """
+        if self.connection is not None or self._ticks() < self._retry_at:
+            return self.connection
+        self._inode = _inode(self.path)
+        connection = connect(self.path)
+        self._inode = _inode(self.path)
+        found = Found.REPLACEMENT if self._replaced else Found.SAME if self._inode == self._known else Found.OTHER
+        try:
+            if self._warned:
+                connection.execute("BEGIN IMMEDIATE")  # can it be written again?
+                connection.execute("ROLLBACK")
+            self._welcome(connection, found)
+        except BaseException:
+            connection.close()
+            raise
+        self.connection = connection
+        self._known = self._inode
+        self._replaced = False
+        if self._warned:
+            self._warned = False
+            _log.warning("state is kept in %s again", self.path)
+        return connection
+
+    def leave_if_moved(self) -> None:
+        """Let go of a file that is no longer where its path leads: it was deleted, or replaced."""
+        if self.connection is not None and _inode(self.path) != self._inode:
+            self.disconnect()
+
+    def cope(self, error: Exception, waited: float) -> float:
+        """Do what an error asks for, so that the next try may work; gives the seconds waited in all.
+
+        Raises ``StoreError`` when somebody else keeps the file locked for longer than ``patience``.
+        """
+        self.roll_back()
+        trouble = diagnose(error)
+        if trouble is Trouble.BUSY:
+            if waited >= self._patience:
+                raise StoreError(
+                    f"{self.path} has been locked by another program for {self._patience:g} s: end that program, or"
+                    " name another file in `state.store`"
+                ) from error
+            pause = random.uniform(PAUSE / 10, PAUSE)
+            self._sleep(pause)
+            return waited + pause
+        now = self._ticks()
+        if trouble is Trouble.UNUSABLE or now < self._mended_at + REPRIEVE:
+            self._go_without(error)
+            return waited
+        self._mended_at = now
+        self.disconnect()
+        if trouble is Trouble.DAMAGED:
+            self._set_aside(error)
+        return waited
+
+    def roll_back(self) -> None:
+        """End a transaction that was not finished."""
+        if self.connection is not None and self.connection.in_transaction:
+            try:
+                self.connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self.disconnect()
+
+    def disconnect(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self.connection = self.connection, None
+        self.turn += 1
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error as error:
+                _log.debug("closing %s: %s", self.path, error)
+
+    def __del__(self) -> None:
+        self.disconnect()
+
+    def _go_without(self, error: Exception) -> None:
+        self.disconnect()
+        self._retry_at = self._ticks() + REPRIEVE
+        if not self._warned:
+            self._warned = True
+            reason = getattr(error, "strerror", None) or error
+            _log.warning("state cannot be kept in %s (%s): it lives in memory until that works", self.path, reason)
+
+    def _set_aside(self, error: Exception) -> None:
+        """Rename the damaged file and what SQLite keeps beside it, unless another process has done so already."""
+        aside = self.path.with_name(f"{self.path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+        try:
+            with _alone_in(self.path.parent):
+                if _inode(self.path) != self._inode:
+                    return
+                for side in SIDES:
+                    with suppress(FileNotFoundError):
+                        os.replace(f"{self.path}{side}", f"{aside}{side}")
+        except OSError as hindrance:
+            self._go_without(hindrance)
+            return
+        self._replaced = True
+        _log.warning("%s is damaged (%s): it is kept as %s, and state goes into a new file", self.path, error, aside)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """Which file the path leads to now; ``None`` when there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes that want the same out of ``folder``, on systems that can lock one."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

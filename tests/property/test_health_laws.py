@@ -1,0 +1,509 @@
+"""The laws of core/health.py: what outcomes change in two records, who is admitted then, and JSON there and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from cbauth.core import breaker as breakers
+from cbauth.core.breaker import BreakerPolicy
+from cbauth.core.cooldown import ADAPTIVE, BILLING, CLASSIC, FAILURE, MISSING, Cooldown, CooldownPolicy, Ladder
+from cbauth.core.health import (
+    BLANK,
+    BREAKER_KINDS,
+    HARMLESS,
+    TRANSIENT,
+    Binding,
+    Failure,
+    Health,
+    State,
+    admission,
+    clamped,
+    decode,
+    digest,
+    encode,
+    failed,
+    reaches_provider,
+    recovered,
+    running,
+    skewed,
+    succeeded,
+)
+
+START = 1_700_000_000.0
+HOUR = 3600.0
+KINDS = (*sorted(BREAKER_KINDS), *sorted(HARMLESS), "rate_limit", "billing", "auth", "model_not_found", TRANSIENT)
+MODELS = (None, "a", "b", "c")
+
+kinds = st.sampled_from(KINDS)
+models = st.sampled_from(MODELS)
+scopes = st.sampled_from([None, None, None, "model", "profile", "provider"])
+hints = st.sampled_from([None, None, 0.0, 5.0, 400.0, 1e9])
+dice = st.sampled_from([0.0, 0.5, 0.75])
+pauses = st.sampled_from([0.0, 0.5, 5.0, 30.0, 60.0, 300.0, 600.0, 3600.0, 90_000.0])
+breaker_policies = st.builds(
+    BreakerPolicy,
+    failure_threshold=st.integers(1, 4),
+    half_open_permits=st.integers(1, 2),
+    scope=st.sampled_from(["profile", "provider"]),
+    mode=st.sampled_from(["enforce", "enforce", "observe", "off"]),
+)
+steep = Ladder(base=10.0, factor=3.0, cap=100.0, jitter=0.5, scope="provider")
+cooldown_policies = st.sampled_from(
+    [
+        ADAPTIVE,
+        CLASSIC,
+        CooldownPolicy(preset="adaptive", rate_limit=steep, billing=steep, auth=steep, transient=steep),
+    ]
+)
+Pair = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody at work for a model: what they were told when they were let in."""
+
+    model: str | None
+    admitted_at: float
+    generation: int
+    permit: str | None
+
+
+def by_pair(health: Health | None) -> dict[Pair, Cooldown]:
+    """A record's cooldowns by what they are about."""
+    return {} if health is None else {(c.lane, c.model): c for c in health.cooldowns}
+
+
+class HealthMachine(RuleBasedStateMachine):
+    """A profile and its provider under everything that callers can report."""
+
+    @initialize(breaker=breaker_policies, cooldown=cooldown_policies)
+    def build(self, breaker: BreakerPolicy, cooldown: CooldownPolicy) -> None:
+        self.breaker, self.cooldown = breaker, cooldown
+        self.own: Health | None = None
+        self.shared: Health | None = None
+        self.now = START
+        self.names = 0
+        self.callers: list[Caller] = []
+
+    # what the test itself says about a failure, in tables rather than code
+
+    def expected_pair(self, kind: str, scope: str | None, model: str | None) -> tuple[bool, Pair] | None:
+        """Whose record (true: the provider's) and which of its cooldowns a failure is about."""
+        if kind == "model_not_found":
+            return None if model is None else (False, (MISSING, model))
+        ladders = {
+            "billing": self.cooldown.billing,
+            "rate_limit": self.cooldown.rate_limit,
+            "auth": self.cooldown.auth,
+            TRANSIENT: self.cooldown.transient,
+        }
+        if self.cooldown.preset == "classic":
+            ladders |= dict.fromkeys(BREAKER_KINDS, self.cooldown.transient)
+        if kind not in ladders:
+            return None
+        scope = scope or ladders[kind].scope
+        lane = BILLING if kind == "billing" else FAILURE
+        return scope == "provider", (lane, model if scope == "model" else None)
+
+    @property
+    def judged(self) -> Health | None:
+        """The record whose breaker gates."""
+        return self.shared if self.breaker.scope == "provider" else self.own
+
+    @judged.setter
+    def judged(self, health: Health | None) -> None:
+        if self.breaker.scope == "provider":
+            self.shared = health
+        else:
+            self.own = health
+
+    # what happens
+
+    @rule(seconds=pauses)
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(model=models)
+    def somebody_asks(self, model: str | None) -> None:
+        answer = admission(self.own, self.shared, self.breaker, model, self.now)
+        assert answer == admission(self.own, self.shared, self.breaker, model, self.now)
+        deadlines = [
+            c.until
+            for c in (*by_pair(self.own).values(), *by_pair(self.shared).values())
+            if self.now < c.until and (c.model in (None, model) or (model is None and c.lane != MISSING))
+        ]
+        circuit = breakers.CLOSED if self.judged is None else self.judged.breaker
+        enforced = self.breaker.mode == "enforce" and circuit.until is not None
+        if enforced and (busy := breakers.free_at(circuit, self.breaker, self.now)) is not None:
+            deadlines.append(busy)
+        if deadlines:
+            assert (answer.state, answer.until) == (State.REFUSED, max(deadlines))
+            assert answer.why
+            return
+        assert (answer.state, answer.why, answer.until) == (State.TESTING if enforced else State.FREE, "", None)
+        permit = None
+        if answer.state is State.TESTING and self.judged is not None:
+            self.names += 1
+            permit = f"trial-{self.names}"
+            after = breakers.admit(circuit, self.breaker, self.now, permit)
+            assert after is not None
+            self.judged = self.judged._replace(breaker=after)
+        self.callers.append(Caller(model, self.now, circuit.generation, permit))
+
+    def record(self, failure: Failure) -> None:
+        """Record a failure in both records as the engine does, and hold it to law 3."""
+        own, shared, kind = self.own, self.shared, failure.kind
+        after = failed(own, failure, self.breaker, self.cooldown)
+        assert failed(own, failure, self.breaker, self.cooldown) == after
+        after_shared = shared
+        if reaches_provider(kind, failure.scope, self.breaker, self.cooldown):
+            after_shared = failed(shared, failure, self.breaker, self.cooldown, shared=True)
+        else:
+            unconcerned = failed(shared, failure, self.breaker, self.cooldown, shared=True)
+            assert unconcerned == (shared if shared is not None else BLANK)
+
+        about = None if kind in HARMLESS else self.expected_pair(kind, failure.scope, failure.model)
+        for is_shared, old, new in ((False, own, after), (True, shared, after_shared)):
+            before, now = by_pair(old), by_pair(new)
+            pair = about[1] if about is not None and about[0] is is_shared else None
+            assert {p: c for p, c in now.items() if p != pair} == {p: c for p, c in before.items() if p != pair}
+            if pair is not None:
+                assert now[pair].until >= before[pair].until if pair in before else now[pair].until >= failure.now
+            old_circuit = breakers.CLOSED if old is None else old.breaker
+            new_circuit = breakers.CLOSED if new is None else new.breaker
+            gates = (self.breaker.scope == "provider") is is_shared
+            if not gates:
+                assert new_circuit == old_circuit
+            elif kind not in BREAKER_KINDS:
+                kept = tuple(p for p in old_circuit.permits if p.name != failure.permit)
+                assert new_circuit == old_circuit._replace(permits=kept)
+            if failure.permit is not None:
+                assert failure.permit not in [p.name for p in new_circuit.permits]
+        old_words = own if own is not None else BLANK
+        words = (after.last_error, after.last_kind, after.last_at)
+        if kind in HARMLESS:
+            assert words == (old_words.last_error, old_words.last_kind, old_words.last_at)
+        else:
+            assert words == (failure.message or None, "unknown" if kind == TRANSIENT else kind, failure.now)
+        self.own, self.shared = after, after_shared
+
+    @rule(which=st.integers(0, 9), kind=kinds, hint=hints, scope=scopes, die=dice, message=st.text(max_size=5))
+    def somebody_fails(
+        self, which: int, kind: str, hint: float | None, scope: str | None, die: float, message: str
+    ) -> None:
+        if not self.callers:
+            return
+        caller = self.callers.pop(which % len(self.callers))
+        self.record(
+            Failure(
+                kind=kind,
+                now=self.now,
+                message=message,
+                model=caller.model,
+                hint=hint,
+                scope=scope,
+                dice=die,
+                admitted_at=caller.admitted_at,
+                generation=caller.generation,
+                permit=caller.permit,
+            )
+        )
+
+    @rule(kind=kinds, model=models, hint=hints, scope=scopes, die=dice)
+    def a_failure_is_reported_by_hand(
+        self, kind: str, model: str | None, hint: float | None, scope: str | None, die: float
+    ) -> None:
+        self.record(Failure(kind=kind, now=self.now, model=model, hint=hint, scope=scope, dice=die))
+
+    def clear(self, old: Health | None, new: Health | None, model: str | None, admitted_at: float | None) -> None:
+        """Hold a success to law 4: what survives it is another model's, or began after its caller was admitted."""
+        survivors = {
+            pair
+            for pair, c in by_pair(old).items()
+            if (model is not None and c.model is not None and c.model != model)
+            or (admitted_at is not None and admitted_at <= c.since and self.now < c.until)
+        }
+        assert by_pair(new) == {pair: c for pair, c in by_pair(old).items() if pair in survivors}
+        if old is not None and new is not None:
+            assert (new is old) == (new == old)
+            assert (new.last_error, new.last_kind, new.last_at) == (old.last_error, old.last_kind, old.last_at)
+
+    @rule(which=st.integers(0, 9))
+    def somebody_succeeds(self, which: int) -> None:
+        if not self.callers:
+            return
+        caller = self.callers.pop(which % len(self.callers))
+        for shared in (False, True):
+            old = self.shared if shared else self.own
+            gates = (self.breaker.scope == "provider") is shared
+            new = succeeded(
+                old,
+                self.now,
+                model=caller.model,
+                admitted_at=caller.admitted_at,
+                generation=caller.generation,
+                permit=caller.permit,
+            )
+            self.clear(old, new, caller.model, caller.admitted_at)
+            if gates and new is not None and old is not None and caller.generation == old.breaker.generation:
+                late = old.breaker.until is not None and self.now < old.breaker.until
+                assert late or (new.breaker.until is None and not new.breaker.failures)
+            if new is not None:
+                assert caller.permit not in [p.name for p in new.breaker.permits]
+            if shared:
+                self.shared = new
+            else:
+                self.own = new
+
+    @rule(model=models)
+    def a_success_is_reported_by_hand(self, model: str | None) -> None:
+        own, shared = succeeded(self.own, self.now, model=model), succeeded(self.shared, self.now, model=model)
+        self.clear(self.own, own, model, None)
+        self.clear(self.shared, shared, model, None)
+        self.own, self.shared = own, shared
+        answer = admission(own, shared, self.breaker, model, self.now)
+        circuit = breakers.CLOSED if self.judged is None else self.judged.breaker
+        if circuit.until is None:
+            assert answer.state is State.FREE
+
+    @rule()
+    def it_is_recovered_by_hand(self) -> None:
+        old = by_pair(self.own)
+        self.own = recovered(self.own, self.now)
+        assert running(self.own, self.now) == ()
+        assert {p: c.step for p, c in by_pair(self.own).items()} == {p: c.step for p, c in old.items()}
+        assert recovered(self.own, self.now) is self.own
+
+    # what always holds
+
+    @invariant()
+    def records_survive_json(self) -> None:
+        for record in (self.own, self.shared):
+            if record is not None:
+                assert decode(json.loads(json.dumps(encode(record)))) == record
+
+    @invariant()
+    def records_stay_small(self) -> None:
+        for record in (self.own, self.shared):
+            if record is not None:
+                assert len(by_pair(record)) == len(record.cooldowns) <= 2 * len(MODELS) + len(MODELS)
+                assert len(record.breaker.failures) <= 64
+                assert len(record.breaker.permits) <= self.breaker.half_open_permits
+
+    @invariant()
+    def a_sane_clock_gives_clamp_nothing_to_do(self) -> None:
+        for record in (self.own, self.shared):
+            if record is not None:
+                assert clamped(record, self.breaker, self.now) is record
+                assert not skewed(record, self.breaker, self.now)
+
+
+TestHealth = HealthMachine.TestCase
+TestHealth.settings = settings(max_examples=300, stateful_step_count=50)
+
+
+class SkewedMachine(RuleBasedStateMachine):
+    """One profile under explicit reports while the clock jumps back and forth by hours."""
+
+    @initialize(breaker=breaker_policies, cooldown=cooldown_policies)
+    def build(self, breaker: BreakerPolicy, cooldown: CooldownPolicy) -> None:
+        self.breaker, self.cooldown = breaker, cooldown
+        self.health: Health | None = None
+        self.now = START
+        ladders = (cooldown.rate_limit, cooldown.billing, cooldown.auth, cooldown.transient)
+        self.longest = max(
+            HOUR,
+            cooldown.retry_after_cap,
+            breaker.open_for,
+            breaker.permit_timeout,
+            *(ladder.cap * (1 + ladder.jitter) for ladder in ladders),
+        )
+
+    @rule(hours=st.integers(-50, 50), seconds=pauses)
+    def the_clock_jumps(self, hours: int, seconds: float) -> None:
+        self.now += hours * HOUR + seconds
+
+    @rule(kind=kinds, model=models, hint=hints, shared=st.booleans())
+    def fail(self, kind: str, model: str | None, hint: float | None, shared: bool) -> None:
+        failure = Failure(kind=kind, now=self.now, model=model, hint=hint, dice=0.75)
+        self.health = failed(self.health, failure, self.breaker, self.cooldown, shared=shared)
+
+    @rule()
+    def a_trial_begins(self) -> None:
+        if self.health is not None and self.health.breaker.until is not None:
+            after = breakers.admit(self.health.breaker, self.breaker, self.now, "trial")
+            self.health = self.health if after is None else self.health._replace(breaker=after)
+
+    @rule(model=models)
+    def succeed(self, model: str | None) -> None:
+        self.health = succeeded(self.health, self.now, model=model)
+
+    @rule()
+    def recover(self) -> None:
+        self.health = recovered(self.health, self.now)
+
+    @rule()
+    def mend(self) -> None:
+        if self.health is not None:
+            self.health = clamped(self.health, self.breaker, self.now)
+
+    @invariant()
+    def after_clamping_nobody_is_locked_out_longer_than_the_policy_allows(self) -> None:
+        if self.health is None:
+            return
+        mended = clamped(self.health, self.breaker, self.now)
+        assert clamped(mended, self.breaker, self.now) is mended
+        assert not skewed(mended, self.breaker, self.now)
+        assert skewed(self.health, self.breaker, self.now) or mended == self.health
+        for model in MODELS:
+            answer = admission(mended, mended, self.breaker, model, self.now)
+            if answer.until is not None:
+                assert self.now < answer.until <= self.now + self.longest + 1e-6
+
+    @invariant()
+    def records_survive_json(self) -> None:
+        if self.health is not None:
+            assert decode(json.loads(json.dumps(encode(self.health)))) == self.health
+
+
+TestSkewedHealth = SkewedMachine.TestCase
+TestSkewedHealth.settings = settings(max_examples=200, stateful_step_count=40)
+
+crowds = st.lists(
+    st.tuples(st.sampled_from(["model_not_found", "rate_limit", "billing", "auth"]), st.integers(0, 99), st.booleans()),
+    max_size=250,
+)
+
+
+@settings(max_examples=30)
+@given(crowds)
+def test_law_6_a_crowd_of_models_is_bounded_and_never_frees_the_whole_profile(
+    crowd: list[tuple[str, int, bool]],
+) -> None:
+    health: Health | None = None
+    for kind, number, later in crowd:
+        now = START + number if later else START
+        before = by_pair(health)
+        health = failed(health, Failure(kind=kind, now=now, model=f"m{number}"), BreakerPolicy(), ADAPTIVE)
+        after = by_pair(health)
+        assert len(after) == len(health.cooldowns) <= 64
+        lost = [c for pair, c in before.items() if pair not in after]
+        assert len(lost) <= (len(before) == 64)
+        for c in lost:
+            assert c.model is not None
+            assert c.until <= min(k.until for p, k in after.items() if k.model is not None and p in before)
+
+
+# JSON
+
+texts = st.text(max_size=8)
+moments = st.floats(min_value=0.0, max_value=2.0**52)
+counts = st.integers(0, 2**53)
+healths = st.builds(
+    Health,
+    breaker=st.builds(
+        breakers.Breaker,
+        failures=st.lists(st.builds(breakers.Failures, at=moments, times=counts), max_size=3).map(tuple),
+        since=st.none() | moments,
+        until=st.none() | moments,
+        generation=counts,
+        permits=st.lists(st.builds(breakers.Permit, name=texts, deadline=moments), max_size=3).map(tuple),
+        tested=st.booleans(),
+    ),
+    cooldowns=st.lists(
+        st.builds(
+            Cooldown,
+            lane=texts,
+            model=st.none() | texts,
+            kind=texts,
+            step=counts,
+            since=moments,
+            until=moments,
+            quiet=moments,
+        ),
+        max_size=3,
+    ).map(tuple),
+    last_error=st.none() | texts,
+    last_kind=st.none() | texts,
+    last_at=st.none() | moments,
+)
+bindings = st.builds(Binding, profile_id=texts, until=moments)
+numbers = st.one_of(st.floats(), st.integers(), st.sampled_from([10**400, float("nan"), float("inf"), True]))
+words = st.sampled_from(
+    ["breaker", "failures", "since", "until", "generation", "permits", "tested", "cooldowns", "last_at", "profile", ""]
+)
+anything = st.recursive(
+    st.none() | numbers | texts | words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words | texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def paths(data: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every value inside a piece of JSON."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [here, *(path for key, value in items for path in paths(value, (*here, key)))]
+
+
+def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """The same JSON with one value exchanged."""
+    if not path:
+        return value
+    head, *rest = path
+    copy = data.copy()
+    copy[head] = replaced(data[head], tuple(rest), value)
+    return copy
+
+
+def survives(data: Any) -> None:
+    """Decoding gives a record that is a fixed point, or one of three errors, and nothing else."""
+    try:
+        record = decode(data)
+    except (KeyError, TypeError, ValueError):
+        return
+    assert decode(json.loads(json.dumps(encode(record), allow_nan=False))) == record
+
+
+@given(st.one_of(healths, bindings))
+def test_any_record_survives_json(record: Health | Binding) -> None:
+    again = decode(json.loads(json.dumps(encode(record), allow_nan=False)))
+    assert again == record
+    assert type(again) is type(record)
+
+
+@given(anything)
+def test_arbitrary_json_is_a_record_or_a_key_type_or_value_error(data: Any) -> None:
+    survives(data)
+
+
+@given(st.one_of(healths, bindings), anything, st.data())
+def test_a_record_with_one_value_damaged_is_a_record_or_a_key_type_or_value_error(
+    record: Health | Binding, value: Any, data: st.DataObject
+) -> None:
+    whole = json.loads(json.dumps(encode(record)))
+    survives(replaced(whole, data.draw(st.sampled_from(paths(whole))), value))
+
+
+@given(st.one_of(healths, bindings), st.data())
+def test_a_record_with_one_value_missing_is_a_key_error(record: Health | Binding, data: st.DataObject) -> None:
+    whole = encode(record)
+    del whole[data.draw(st.sampled_from(sorted(whole)))]
+    try:
+        decode(whole)
+    except KeyError:
+        return
+    raise AssertionError(f"decoded without complaint: {whole}")
+
+
+name_parts = st.text(alphabet=st.characters(exclude_characters="\0"), max_size=5)
+
+
+@given(st.lists(name_parts, min_size=1, max_size=4), st.lists(name_parts, min_size=1, max_size=4))
+def test_records_get_different_names_exactly_when_their_words_differ(one: list[str], other: list[str]) -> None:
+    assert (digest(*one) == digest(*other)) == (one == other)
