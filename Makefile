@@ -47,6 +47,7 @@ bench: $(BENCH)/.bench
 
 schemas: $(VENV)/.dev
 	$(VENV)/bin/cbauth schema > schemas/profiles.schema.json
+	$(VENV)/bin/cbauth schema --draft draft-07 > schemas/profiles.draft-07.schema.json
 
 tools:
 	@for tool in $(TOOLS); do \

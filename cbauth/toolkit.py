@@ -20,7 +20,7 @@ from cbauth.failover.records import Candidate, Status
 from cbauth.failover.waiting import AsyncSleep, Sleep
 from cbauth.managers import AuthProfileManager, ModelProfileManager
 from cbauth.managers.tokens import ManagedToken, TokenManager
-from cbauth.plan import Plan, Profile
+from cbauth.plan import OAuthLogin, Plan, Profile, SecretRef
 from cbauth.secrets import Blocked, Source, source_for
 from cbauth.stores import Store, open_store
 from cbauth.trust import is_trusted
@@ -200,7 +200,7 @@ def members_of(plan: Plan, oauth: TokenManager | None = None) -> list[Member]:
 def _member(profile: Profile, plan: Plan, oauth: TokenManager | None) -> Member:
     provider = profile.provider
     source = _source(profile, plan, oauth)
-    own, shared = health_keys(profile.id, provider.id, profile.base_url, source.description, plan.namespace)
+    own, shared = health_keys(profile.id, provider.id, profile.base_url, _reference(profile), plan.namespace)
     return Member(
         profile_id=profile.id,
         provider_id=provider.id,
@@ -223,12 +223,24 @@ def _member(profile: Profile, plan: Plan, oauth: TokenManager | None) -> Member:
 
 def _source(profile: Profile, plan: Plan, oauth: TokenManager | None) -> Source:
     if not plan.trusted and profile.credential is not None and not _sends_home(profile):
-        return Blocked(f"{plan.path} was only found here and is not trusted: run `cbauth trust`")
+        where = "oauth" if profile.uses_oauth else ", ".join(map(str, _refs(profile)))
+        return Blocked(f"{plan.path} was only found here and is not trusted: run `cbauth trust`", description=where)
     if profile.uses_oauth:
         return ManagedToken(oauth, profile.id, profile.id)
-    refs = profile.credential if isinstance(profile.credential, tuple) else None
     base_dir = plan.path.parent if plan.path is not None else None
+    refs = None if profile.credential is None else _refs(profile)
     return source_for(refs, base_dir=base_dir, allow_command=plan.trusted)
+
+
+def _refs(profile: Profile) -> tuple[SecretRef, ...]:
+    return profile.credential if isinstance(profile.credential, tuple) else ()
+
+
+def _reference(profile: Profile) -> str:
+    """What tells this profile's credential from another one of the same name, in full; it is digested, never shown."""
+    if isinstance(profile.credential, OAuthLogin):
+        return f"oauth:{profile.credential.account}"
+    return repr([(ref.scheme, ref.args) for ref in _refs(profile)])
 
 
 def _sends_home(profile: Profile) -> bool:

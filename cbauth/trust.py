@@ -38,15 +38,16 @@ def fingerprint(path: Path | str) -> str:
     try:
         # O_NONBLOCK: opening a FIFO would wait for its writer
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError(f"{path} is not a regular file", path=path)
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                with open(descriptor, "rb", closefd=False) as stream:
+                    return hashlib.file_digest(stream, "sha256").hexdigest()
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
         reason = getattr(error, "strerror", None) or "it is not a path that can be used"
         raise ConfigError(f"{path} cannot be read: {reason}", path=path) from error
+    raise ConfigError(f"{path} is not a regular file", path=path)
 
 
 def trust(path: Path | str, seen: str | None = None) -> Path:

@@ -18,7 +18,7 @@ profiles:
   a: {provider: openai, api_key: "env:A_KEY"}
   b: {provider: anthropic, api_key: "keyring:service/user", policy: {breaker: {failure_threshold: 5}}}
 routes:
-  smart: [gpt-4o, "claude-*"]
+  smart: [gpt-4o, claude-sonnet-4]
 """
 
 
@@ -29,7 +29,7 @@ def loaded(*arguments: str) -> set[str]:
     command = [sys.executable, "-X", "importtime", *arguments]
     ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     lines = ended.stderr.splitlines()
-    assert ended.returncode == 0, [line for line in lines if not line.startswith("import time:")]
+    assert ended.returncode == 0, ended.stdout or [line for line in lines if not line.startswith("import time:")]
     return {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
 
 

@@ -62,7 +62,7 @@ def _row(record: Status) -> tuple[str, ...]:
     elif record.circuit != "closed":
         state = f"circuit {record.circuit}" + until_text(record.until)
     else:
-        state = "ready"
+        state = "ready" if record.missing is None else f"not ready: {record.missing}"
     error = " ".join(part for part in (record.last_kind, record.last_error) if part)
     return (
         record.profile_id,

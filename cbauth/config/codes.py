@@ -133,7 +133,7 @@ _RULES = (
     Rule(
         code="CBA201",
         title="an unknown key",
-        explanation="A misspelt key would be ignored in silence, so unknown keys are errors. Keys like `x-note` are free.",
+        explanation="A misspelt key would be ignored in silence, so it is an error. Keys like `x-note` are free.",
     ),
     Rule(
         code="CBA202",

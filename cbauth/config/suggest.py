@@ -8,7 +8,7 @@ from collections.abc import Collection
 __all__ = ["Suggestions", "nearest"]
 
 MANY = 500
-"""Beyond this many choices only differences of spelling convention are recognised, so that a huge file stays cheap."""
+"""Among more choices than this none is looked for, so that a huge file stays cheap."""
 
 
 def nearest(word: str, choices: Collection[str]) -> str | None:
@@ -16,14 +16,12 @@ def nearest(word: str, choices: Collection[str]) -> str | None:
 
     Capitals, ``-``, ``_`` and blanks do not count: ``API-Key`` is ``api_key``.
     """
-    if not 0 < len(word) <= 64:
+    if not 0 < len(word) <= 64 or len(choices) > MANY:
         return None
     wanted = _plain(word)
     by_plain = {_plain(choice): choice for choice in choices}
     if wanted in by_plain:
         return by_plain[wanted]
-    if len(choices) > MANY:
-        return None
     from difflib import get_close_matches
 
     close = get_close_matches(wanted, by_plain, n=1, cutoff=0.66)

@@ -324,7 +324,10 @@ class Engine:
     # telling
 
     def explain(self, request: str | None, session: str | None = None) -> tuple[Candidate, ...]:
-        """Everybody who serves ``request``, in the order in which they would be asked now, and why not."""
+        """Everybody who serves ``request``, in the order in which they are preferred now, and why not.
+
+        A bound session's profile comes first while it is admitted; a wheel that turns shows its next turn.
+        """
         now = self.clock()
         bound = self.sessions.bound(session, request, now) if session is not None else None
         out: list[Candidate] = []
@@ -332,10 +335,10 @@ class Engine:
             with self._lock:
                 lineup = self.lineup(model)
                 lineup.catch_up(self.store, now)
-                ahead = [lineup.members[p] for p in lineup.preview()]
+                ahead = {} if lineup.strategy == "priority" else dict.fromkeys(lineup.preview())
             serving = [m for m in self.members if m.serves(model)]
-            for member in (*ahead, *(m for m in serving if m not in ahead)):
-                out.append(candidate(member, model, self.store, now, sticky=member.profile_id == bound))
+            order = dict.fromkeys((*(lineup.members[p] for p in ahead), *serving))
+            out += [candidate(m, model, self.store, now, sticky=m.profile_id == bound) for m in order]
         return tuple(sorted(out, key=lambda c: not (c.sticky and c.admitted)))
 
     def status(self) -> tuple[Status, ...]:

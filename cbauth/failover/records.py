@@ -39,7 +39,8 @@ class Status:
     """A profile's health now. Times are epoch seconds, ``cooldown_remaining`` is seconds.
 
     ``healthy``: enabled, no cooldown runs, and the circuit is not open. ``failure_count`` is the breaker's.
-    ``cooling`` names what rests: ``None`` for the whole profile, else a model.
+    ``cooling`` names what rests: ``None`` for the whole profile, else a model. ``missing`` says why its credential
+    cannot be had; such a profile may be healthy, but nobody is sent to it.
     """
 
     profile_id: str
@@ -56,6 +57,7 @@ class Status:
     credential_source: str
     token_expires_at: float | None
     cooling: tuple[str | None, ...] = ()
+    missing: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The record as plain JSON data."""
@@ -114,4 +116,5 @@ def status(member: Member, store: Store, now: float) -> Status:
         credential_source=member.source.description,
         token_expires_at=getattr(member.source, "expires_at", None),
         cooling=tuple(dict.fromkeys(c.model for c in rests)),
+        missing=member.source.missing(),
     )

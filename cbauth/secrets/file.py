@@ -64,14 +64,16 @@ class File:
             descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         except (OSError, ValueError) as error:
             return None, f"cannot be read: {_reason(error)}"
-        with open(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return None, "is not a regular file"
-            try:
+            with open(descriptor, "rb", closefd=False) as file:
                 secret = _decoded(file.read(LARGEST + 1))
-            except OSError as error:
-                return None, f"cannot be read: {_reason(error)}"
+        except OSError as error:
+            return None, f"cannot be read: {_reason(error)}"
+        finally:
+            os.close(descriptor)
         if isinstance(secret, str):
             return None, secret
         self._warn(status)

@@ -77,12 +77,10 @@ class CooldownMachine(RuleBasedStateMachine):
             return
         forgotten = before is None or self.now - before.until > before.quiet
         count = 1 if before is None or forgotten else before.step + 1
-        low, high = ladder.step(count), ladder.step(count) * (1 + ladder.jitter)
-        if told:
-            low = high = capped
+        length = capped if told else ladder.jittered(count, die)
         floor = before.until if before is not None and running else self.now
         assert after.step == count
-        assert max(floor, self.now + low) <= after.until <= max(floor, self.now + high)
+        assert after.until == max(floor, self.now + length)
         assert (after.since, after.quiet) == (self.now, ladder.cap)
 
     @rule(ladder=ladders, hint=hints, ago=st.one_of(st.none(), pauses))

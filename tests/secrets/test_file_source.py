@@ -91,7 +91,7 @@ def test_what_is_no_regular_file_is_refused_and_never_waited_for(kind: str, tmp_
             path.symlink_to("/dev/zero")
     source = file_source(path)
     assert source.missing() == f"file:{path} is not a regular file"
-    with pytest.raises(AuthError, match=r"is not a regular file|Is a directory"):
+    with pytest.raises(AuthError, match="is not a regular file"):
         source.get()
 
 

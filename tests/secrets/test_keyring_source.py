@@ -21,7 +21,6 @@ class Backend(keyring.backend.KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
         self.passwords = {("acme", "me"): "sk-1"}
         self.error: Exception | None = None
         self.asked = 0

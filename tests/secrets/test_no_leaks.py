@@ -25,6 +25,9 @@ class Leaky(keyring.backend.KeyringBackend):
 
     priority = 1
 
+    def __init__(self) -> None:
+        """Nothing to set up."""
+
     def get_password(self, service: str, username: str) -> str | None:
         if service == "failing":
             password = f"sk-{CANARY}"
@@ -54,28 +57,35 @@ def in_file(folder: Path, content: bytes) -> Source:
     return source("file", str(path))
 
 
-def printed(text: str, code: int = 0) -> Source:
-    # The text comes by way of a variable, so that it is not among the arguments.
-    script = f"import sys; sys.stdout.buffer.write({text!r}.encode('utf-8', 'surrogateescape')); sys.exit({code})"
-    return source("command", sys.executable, "-c", script.replace("canary", "can' + 'ary"))
+def printed(text: str, code: int = 0, times: int = 1) -> Source:
+    # In two halves, so that the text is not among the arguments.
+    text = "(" + repr(text).replace("canary", "can' + 'ary") + f") * {times}"
+    script = f"import sys; sys.stdout.buffer.write(({text}).encode('utf-8', 'surrogateescape')); sys.exit({code})"
+    return source("command", sys.executable, "-c", script)
 
 
-BROKEN: dict[str, Callable[[Path], Source]] = {
-    "a variable with two lines": lambda _: source("env", "KEY", environ={"KEY": f"sk-{CANARY}\nx"}),
-    "a variable outside ASCII": lambda _: source("env", "KEY", environ={"KEY": f"“{CANARY}”"}),
-    "one of several variables": lambda _: FirstOf(
-        [source("env", "A", environ={}), source("env", "B", environ={"B": f"{CANARY}\x07x", "C": CANARY})]
+BROKEN: dict[str, tuple[str, Callable[[Path], Source]]] = {
+    "a variable with two lines": (
+        "more than one line",
+        lambda _: source("env", "KEY", environ={"KEY": f"sk-{CANARY}\nx"}),
     ),
-    "a key given in Python": lambda _: Given(f"{CANARY}\nx"),
-    "a file with two lines": lambda folder: in_file(folder, f"{CANARY}\nx".encode()),
-    "a file that is not UTF-8": lambda folder: in_file(folder, CANARY.encode() + b"\xff"),
-    "a file that is too large": lambda folder: in_file(folder, CANARY.encode() * 10_000),
-    "a keyring with two lines": lambda _: source("keyring", "acme", "me"),
-    "a keyring that fails": lambda _: source("keyring", "failing", "me"),
-    "a command with two lines": lambda _: printed(f"{CANARY}\nx"),
-    "a command that is not UTF-8": lambda _: printed(f"{CANARY}\udcff"),
-    "a command that fails": lambda _: printed(CANARY, 1),
-    "a command that prints too much": lambda _: printed(CANARY * 10_000),
+    "a variable outside ASCII": ("outside ASCII", lambda _: source("env", "KEY", environ={"KEY": f"“{CANARY}”"})),
+    "one of several variables": (
+        "control character",
+        lambda _: FirstOf(
+            [source("env", "A", environ={}), source("env", "B", environ={"B": f"{CANARY}\x07x", "C": CANARY})]
+        ),
+    ),
+    "a key given in Python": ("more than one line", lambda _: Given(f"{CANARY}\nx")),
+    "a file with two lines": ("more than one line", lambda folder: in_file(folder, f"{CANARY}\nx".encode())),
+    "a file that is not UTF-8": ("not UTF-8", lambda folder: in_file(folder, CANARY.encode() + b"\xff")),
+    "a file that is too large": ("larger than", lambda folder: in_file(folder, CANARY.encode() * 10_000)),
+    "a keyring with two lines": ("more than one line", lambda _: source("keyring", "acme", "me")),
+    "a keyring that fails": ("failed with ValueError", lambda _: source("keyring", "failing", "me")),
+    "a command with two lines": ("more than one line", lambda _: printed(f"{CANARY}\nx")),
+    "a command that is not UTF-8": ("not UTF-8", lambda _: printed(f"{CANARY}\udcff")),
+    "a command that fails": ("exit code 1", lambda _: printed(CANARY, 1)),
+    "a command that prints too much": ("more than 64 KiB", lambda _: printed(CANARY, times=10_000)),
 }
 
 
@@ -83,11 +93,13 @@ BROKEN: dict[str, Callable[[Path], Source]] = {
 def test_a_credential_that_cannot_be_used_stays_hidden(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = BROKEN[name](tmp_path)
+    reason, make = BROKEN[name]
+    broken = make(tmp_path)
     with caplog.at_level(logging.DEBUG):
         error = failure(broken.get)
     told = everything_about(error)
     assert isinstance(error, AuthError)
+    assert reason in str(error)
     for text in (told, caplog.text, repr(broken), broken.description, str(broken.missing())):
         assert CANARY not in text
     assert CANARY.encode() not in pickle.dumps(str(error))

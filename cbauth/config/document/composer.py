@@ -11,6 +11,7 @@ Laws:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,7 +25,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from cbauth.config.diagnostics import Diagnostic, Path, Place
+from cbauth.config.diagnostics import Diagnostic, Path, Place, key_text
 from cbauth.config.document.nodes import MAPPING, SCALAR, SEQUENCE, Node
 from cbauth.config.document.scalars import TooLongError, resolve
 from cbauth.config.document.text import FORBIDDEN, Lines
@@ -35,6 +36,7 @@ __all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
 MOST_DEPTH = 64
 MOST_NODES = 250_000
 
+_AS_TEXT = re.compile(r"(?:&\S+\s+)?!\s")
 _CORE = "tag:yaml.org,2002:"
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -64,6 +66,13 @@ class _Frame:
         self.key: Node | None = None
         self.merges: list[Node] = []
         self.size = 1
+
+    @property
+    def place(self) -> str | int | None:
+        """The key or position of what comes next; ``None`` where a key is still to come."""
+        if not self.mapping:
+            return len(self.items)
+        return self.key.data if self.key is not None and isinstance(self.key.data, str) else None
 
 
 class Composer:
@@ -112,6 +121,8 @@ class Composer:
         if plain and event.implicit[0]:
             if text == "":
                 start, end = self._place_of_nothing(start, end)
+            elif self.lines.text[start] in "&!" and _AS_TEXT.match(self.lines.text, start):
+                return self._leaf(event.anchor, text, start, end)  # libyaml does not tell of the tag `!`
             try:
                 value = resolve(text)
             except TooLongError:
@@ -122,10 +133,13 @@ class Composer:
             end = self._trimmed(start, end)
         elif event.style == '"' and FORBIDDEN.search(text):
             self._report("CBA110", start, end, "an escape stands for a character that is not allowed", "take it out")
+        self._leaf(event.anchor, value, start, end)
+
+    def _leaf(self, anchor: str | None, value: Any, start: int, end: int) -> None:
         self.nulls = self.nulls or value is None
         node = Node(SCALAR, value, start, end)
-        if event.anchor:
-            self._anchors[event.anchor] = (node, 1)
+        if anchor:
+            self._anchors[anchor] = (node, 1)
         self._add(node, 1)
 
     def _tagged(self, event: Any, text: str, start: int, end: int) -> Any:
@@ -144,7 +158,8 @@ class Composer:
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
         if len(self._stack) >= MOST_DEPTH:
-            self._report("CBA114", start, start + 1, f"nested more than {MOST_DEPTH} levels deep", "make it flatter")
+            message = f"nested more than {MOST_DEPTH} levels deep"
+            self._report("CBA114", start, start + 1, message, "make it flatter", path=self._here()[:1])
             raise StoppedError
         tag = str(event.tag or "")
         if tag and tag not in ("!", _CORE + ("map" if mapping else "seq")):
@@ -231,7 +246,8 @@ class Composer:
     def _twice(self, name: str, first: Node, second: Node) -> None:
         line = self.lines.position(first.start)[0]
         again = self.lines.position(second.start)[0]
-        shown = quoted(name, "this key") if names_allowed(self._here()) else "this key"
+        path = self._here(name)
+        shown = quoted(name, "this key") if len(path) == len(self._stack) else "this key"
         span = self.lines.span(first.start, first.end)
         self._report(
             "CBA111",
@@ -239,20 +255,25 @@ class Composer:
             second.end,
             f"{shown} is given twice: on line {line} and again on line {again}",
             "keep one of them",
+            path=path,
             related=(Place(message="first given here", path=self.path, **span._asdict()),),
         )
 
-    def _here(self) -> Path:
-        """The path of the innermost collection under construction."""
-        parts: list[str | int] = []
-        for frame in self._stack[:-1]:
-            name = frame.key.data if frame.key is not None else None
-            parts.append(name if isinstance(name, str) else len(frame.items))
-        return tuple(parts)
+    def _here(self, name: str | None = None) -> Path:
+        """The path of what is under construction, ``name`` in its last place; no further than names may be shown."""
+        places = [frame.place for frame in self._stack]
+        if name is not None:
+            places[-1] = name
+        path: Path = ()
+        for place in places:
+            if place is None or (isinstance(place, str) and not names_allowed(path)):
+                break
+            path = (*path, place)
+        return path
 
     def _too_much(self, frame: _Frame) -> None:
         message = f"more than {MOST_NODES} values once aliases and merges are followed"
-        self._report("CBA115", frame.start, frame.start + 1, message, "write them out")
+        self._report("CBA115", frame.start, frame.start + 1, message, "write them out", path=self._here()[:1])
         raise StoppedError
 
     def _place_of_nothing(self, start: int, end: int) -> tuple[int, int]:
@@ -270,9 +291,24 @@ class Composer:
         return end
 
     def _report(
-        self, code: str, start: int, end: int, message: str, help_text: str, related: tuple[Place, ...] = ()
+        self,
+        code: str,
+        start: int,
+        end: int,
+        message: str,
+        help_text: str,
+        *,
+        path: Path | None = None,
+        related: tuple[Place, ...] = (),
     ) -> None:
-        span = self.lines.span(start, end)
         self.problems.append(
-            Diagnostic(code=code, message=message, help=help_text, path=self.path, related=related, **span._asdict())
+            Diagnostic(
+                code=code,
+                message=message,
+                help=help_text,
+                path=self.path,
+                key=key_text(self._here() if path is None else path),
+                related=related,
+                **self.lines.span(start, end)._asdict(),
+            )
         )

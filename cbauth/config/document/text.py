@@ -13,6 +13,9 @@ __all__ = ["MOST_BYTES", "Lines", "clean", "decode"]
 MOST_BYTES = 1024 * 1024
 """1 MiB: no more is read."""
 
+MOST_SPOILT_LINES = 100
+"""After so many lines with forbidden characters it is no text, and nobody reads on."""
+
 STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
 _BREAK = re.compile(r"\r\n|\n|\r")
@@ -88,6 +91,8 @@ def clean(text: str, path: str | None) -> tuple[str, list[Diagnostic]]:
     lines = Lines(text)
     problems: list[Diagnostic] = []
     for found in FORBIDDEN.finditer(text):
+        if len(problems) == MOST_SPOILT_LINES:
+            break
         span = lines.span(found.start(), found.end())
         if problems and problems[-1].line == span.line:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cbauth.config.diagnostics import WARNING, Finding
+from cbauth.config.diagnostics import WARNING, Finding, Path
 from cbauth.config.privacy import quoted
 from cbauth.config.providers import builtin_providers
 from cbauth.config.rules.shape import entries, mapping
@@ -14,21 +14,35 @@ from cbauth.core.models import matches
 
 __all__ = ["references"]
 
-_DECLARE = "declare it under `providers`; built in are "
-
 
 def references(data: dict[str, Any]) -> Iterator[Finding]:
     """Everything that refers to nothing, in the whole file."""
     if "version" not in data:
         yield Finding("CBA217", (), "`version` is missing, 1 is assumed", "add `version: 1`", severity=WARNING)
-    suggestions = Suggestions()
     yield from _providers(data)
+    known = _Known(data)
     for name, profile in entries(data, "profiles"):
-        yield from _profile(data, name, profile, suggestions)
+        yield from _profile(data, name, profile, known)
     rules = data.get("classify")
     for place, rule in enumerate(rules if isinstance(rules, list) else []):
         if isinstance(rule, dict):
-            yield from _known(data, rule, ("classify", place, "provider"), suggestions)
+            yield from known.check(rule, ("classify", place, "provider"))
+
+
+class _Known:
+    """The names of all providers."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._names = dict.fromkeys((*mapping(data, "providers"), *builtin_providers()))
+        self._suggestions = Suggestions()
+
+    def check(self, holder: dict[str, Any], path: Path) -> Iterator[Finding]:
+        """Whether the provider named in ``holder`` exists."""
+        name = holder.get("provider")
+        if isinstance(name, str) and name not in self._names:
+            otherwise = "declare it under `providers`; built in are " + ", ".join(builtin_providers())
+            help_text = self._suggestions.help(name, self._names, otherwise)
+            yield Finding("CBA210", path, f"there is no provider {quoted(name, 'of this name')}", help_text)
 
 
 def _providers(data: dict[str, Any]) -> Iterator[Finding]:
@@ -43,9 +57,9 @@ def _providers(data: dict[str, Any]) -> Iterator[Finding]:
             )
 
 
-def _profile(data: dict[str, Any], name: str, profile: dict[str, Any], suggestions: Suggestions) -> Iterator[Finding]:
+def _profile(data: dict[str, Any], name: str, profile: dict[str, Any], known: _Known) -> Iterator[Finding]:
     path = ("profiles", name)
-    yield from _known(data, profile, (*path, "provider"), suggestions)
+    yield from known.check(profile, (*path, "provider"))
     yield from _default_model(path, profile)
     if profile.get("api_key") is not None and profile.get("oauth") is not None:
         yield Finding(
@@ -58,22 +72,6 @@ def _profile(data: dict[str, Any], name: str, profile: dict[str, Any], suggestio
         )
     elif isinstance(profile.get("oauth"), dict):
         yield from _login(data, path, profile)
-
-
-def _known(
-    data: dict[str, Any], holder: dict[str, Any], path: tuple[str | int, ...], suggestions: Suggestions
-) -> Iterator[Finding]:
-    """Whether the provider named in ``holder`` exists."""
-    name = holder.get("provider")
-    declared = mapping(data, "providers")
-    if not isinstance(name, str) or name in declared or name in builtin_providers():
-        return
-    yield Finding(
-        "CBA210",
-        path,
-        f"there is no provider {quoted(name, 'of this name')}",
-        suggestions.help(name, [*declared, *builtin_providers()], _DECLARE + ", ".join(builtin_providers())),
-    )
 
 
 def _default_model(path: tuple[str, str], profile: dict[str, Any]) -> Iterator[Finding]:

@@ -77,17 +77,17 @@ def _finding(
             return "CBA215", "there is no profile", "add one under `profiles`", True
         return "CBA216", "this list is empty", "leave the key out, or add an entry", False
     if kind in _BOUNDS:
-        return "CBA205", f"the number has to be {_BOUNDS[kind].format(**context)}", None, False
+        words, bound = _BOUNDS[kind]
+        return "CBA205", f"the number has to be {words} {int(context[bound])}", None, False
     if kind == "finite_number":
         return "CBA205", "the number has to be finite", None, False
     return "CBA200", "this value is not valid here", None, False
 
 
 _BOUNDS = {
-    "greater_than_equal": "at least {ge}",
-    "greater_than": "more than {gt}",
-    "less_than_equal": "at most {le}",
-    "less_than": "less than {lt}",
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
 }
 
 

@@ -65,8 +65,10 @@ def kind_of(value: object) -> str:
             return "nothing"
         case bool():
             return "a truth value"
-        case int() | float():
+        case int():
             return "a number"
+        case float():
+            return "a number with a fraction"
         case str():
             return "text"
         case dict():
@@ -161,7 +163,7 @@ def parse_reference(value: object) -> SecretRef:
     if not colon or scheme not in _REFERENCES:
         if _SCHEME.match(value):
             raise problem("CBA209", "the form of this reference is written in small letters, without blanks", FORMS)
-        raise problem("CBA301", "a secret stands in the file", FORMS + "; and replace the secret, it is known now")
+        raise problem("CBA301", "a secret stands in the file", FORMS + "; and replace the secret where it was issued")
     if looks_secret(rest):
         raise problem("CBA301", f"a secret stands where `{scheme}:` names its place", FORMS)
     args, wanted = _REFERENCES[scheme](rest)

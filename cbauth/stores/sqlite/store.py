@@ -222,7 +222,7 @@ class SqliteStore:
         for key in self._unsaved:
             row: Row = connection.execute(NEWEST, (self._namespace, key)).fetchone()
             if row[2] == self._versions.get(key):
-                self._write(connection, key, row, self._journal.read(key))
+                self._versions[key] = self._write(connection, key, row, self._journal.read(key))
         connection.execute("COMMIT")
         self._unsaved.clear()
 

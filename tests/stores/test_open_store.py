@@ -1,0 +1,75 @@
+"""From the ``state.store`` setting to a store."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cbauth.errors import StoreError
+from cbauth.stores import open_store
+from cbauth.stores.memory import MemoryStore
+from cbauth.stores.sqlite import SqliteStore
+from tests.stores.records import count, increment
+
+
+def test_memory_is_a_store_of_its_own_each_time() -> None:
+    first, second = open_store("memory"), open_store("memory")
+    assert isinstance(first, MemoryStore)
+    first.update("k", increment)
+    assert second.read("k") is None
+
+
+def test_sqlite_lives_in_the_private_state_folder_of_the_user(home: Path) -> None:
+    folder = home / "state" / "cbauth"
+    folder.mkdir(mode=0o755)
+    store = open_store("sqlite")
+    assert isinstance(store, SqliteStore)
+    assert store.path == folder / "state.db"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    store.close()
+
+
+def test_sqlite_with_a_path_lives_there(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = {
+        f"sqlite:{tmp_path}/a.db": tmp_path / "a.db",
+        "sqlite:b.db": tmp_path / "b.db",
+        "sqlite:~/c.db": home / "c.db",
+        "sqlite:new/folder/with:colon.db": tmp_path / "new/folder/with:colon.db",
+    }
+    for spec, place in places.items():
+        store = open_store(spec)
+        store.close()
+        assert place.is_file()
+
+
+def test_a_namespace_is_passed_on(tmp_path: Path) -> None:
+    work, home = open_store(f"sqlite:{tmp_path}/a.db", "work"), open_store(f"sqlite:{tmp_path}/a.db", "home")
+    work.update("k", increment)
+    assert home.update("k", increment) == 1
+    assert count(work.read("k")) == 1
+    work.close()
+    home.close()
+
+
+@pytest.mark.parametrize("spec", ["redis://user:canary@host/0", "rediss://:canary@host"])
+def test_redis_is_not_there_yet_and_its_password_is_not_told(spec: str) -> None:
+    with pytest.raises(StoreError, match=r"no Redis store yet: set `state.store` to sqlite") as raised:
+        open_store(spec)
+    assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize("spec", ["", "postgres://user:canary@host", "memory:canary", "SQLite"])
+def test_an_unknown_store_is_refused(spec: str) -> None:
+    with pytest.raises(StoreError, match=r"there is no store '.*': set `state.store` to sqlite") as raised:
+        open_store(spec)
+    assert "canary" not in str(raised.value)
+
+
+def test_the_package_loads_sqlite_only_when_it_is_used() -> None:
+    code = "import sys, cbauth.stores; cbauth.stores.open_store('memory'); assert 'sqlite3' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
