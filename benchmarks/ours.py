@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -126,6 +127,8 @@ def threads(count: int, each: int) -> Step:
 
 # somebody fails, and the next one is asked
 
+_requests = count()
+
 
 def _each(size: int, step: Callable[[str], object]) -> Step:
     """``step`` with one profile id after the other."""
@@ -133,11 +136,12 @@ def _each(size: int, step: Callable[[str], object]) -> Step:
     return lambda: step(next(ids))
 
 
-def fail_and_get_next(size: int, error: object) -> Step:
+def fail_and_get_next(size: int, error: object, new: bool = False) -> Step:
+    """``new``: each error has a text of its own, as with a request id in it."""
     manager = _credentials(size)
 
     def step(profile_id: str) -> None:
-        manager.mark_failed(profile_id, error)
+        manager.mark_failed(profile_id, f"{error} ({next(_requests)})" if new else error)
         manager.get_next_profile()
 
     manager.get_next_profile()

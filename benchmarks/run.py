@@ -20,7 +20,7 @@ from benchmarks.startup import Imported, imports
 __all__ = ["main"]
 
 PEERS = ("circuitbreaker", "litellm", "pybreaker", "tenacity")
-ROUNDS = 15
+ROUNDS = 40
 QUICK = 0.002
 
 

@@ -49,8 +49,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None if ctx.resilient_parsing or cmd_name.startswith("-") else _no_such(ctx, cmd_name)
         module, _, function = COMMANDS[cmd_name].target.partition(":")
-        command = getattr(import_module(module), function)
-        return command if isinstance(command, click.Command) else None
+        command: click.Command = getattr(import_module(module), function)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing what it names."""

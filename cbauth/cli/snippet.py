@@ -23,7 +23,8 @@ MASK = "***"
 WIDEST = 100
 
 _STRUCTURE = frozenset(" \t[]{},:-?|>")
-_WORD = re.compile(r"([\[{(\"'?,-]*)(.*?)([\]})\"',:]*)", re.DOTALL)
+_OPENING = "[{(\"'?,-"
+_CLOSING = "]})\"',:"
 
 
 class Snippets:
@@ -39,17 +40,18 @@ class Snippets:
         if document is None or number is None or diagnostic.column is None or not document.lines.text:
             return None
         source = document.lines.line(number)
-        cells = self._masked(document, number, source) if document.root is not None else _unparsed(source)
-        shown, columns = _render(cells, len(source))
+        root = document.root
+        pieces = _unparsed(source) if root is None else self._masked(document, root, number, source)
+        shown, columns = _render(pieces, len(source))
         start = columns[min(diagnostic.column - 1, len(source))]
         same_line = diagnostic.end_line == number and diagnostic.end_column is not None
         stop = columns[min((diagnostic.end_column or 1) - 1, len(source))] if same_line else len(shown)
         return _cropped(shown, start, max(stop, start + 1))
 
-    def _masked(self, document: Document, number: int, source: str) -> list[tuple[int, int, str]]:
+    def _masked(self, document: Document, root: Node, number: int, source: str) -> list[tuple[int, int, str]]:
         """The pieces of a line: where each begins and ends in the source, and what is shown for it."""
         if self._spans is None:
-            self._spans = _spans(document)
+            self._spans = _spans(document, root)
         first = document.lines.start(number)
         pieces: list[tuple[int, int, str]] = []
         at = 0
@@ -64,15 +66,14 @@ class Snippets:
         return pieces
 
 
-def _spans(document: Document) -> dict[int, list[tuple[int, int, bool]]]:
+def _spans(document: Document, root: Node) -> dict[int, list[tuple[int, int, bool]]]:
     """For each line the scalars on it, as offsets into the text, and whether they may be shown."""
     spans: dict[int, list[tuple[int, int, bool]]] = defaultdict(list)
-    if document.root is not None:
-        for path, node, is_key in scalars(document.root):
-            allowed = names_allowed(path[:-1]) if is_key else harmless(path)
-            show = allowed and presentable(document.lines.text[node.start : node.end])
-            for line in _lines_of(document, node):
-                spans[line].append((node.start, node.end, show))
+    for path, node, is_key in scalars(root):
+        allowed = names_allowed(path[:-1]) if is_key else harmless(path)
+        show = allowed and presentable(document.lines.text[node.start : node.end])
+        for line in _lines_of(document, node):
+            spans[line].append((node.start, node.end, show))
     return spans
 
 
@@ -107,14 +108,13 @@ def _unparsed(source: str) -> list[tuple[int, int, str]]:
             continue
         if word.startswith("#"):
             break
-        parts = _WORD.fullmatch(word)
-        at = found.start()
-        for part in parts.groups() if parts is not None else (word,):
-            known = part in KNOWN_KEYS or not any(char.isalnum() or ord(char) > 126 for char in part)
-            middle = parts is not None and part == parts[2]
-            if part:
-                pieces.append((at, at + len(part), part if known and (part in KNOWN_KEYS or not middle) else MASK))
-            at += len(part)
+        inner = word.lstrip(_OPENING)
+        start = found.end() - len(inner)
+        inner = inner.rstrip(_CLOSING)
+        end = start + len(inner)
+        pieces.append((found.start(), start, source[found.start() : start]))
+        pieces.append((start, end, inner if not inner or inner in KNOWN_KEYS else MASK))
+        pieces.append((end, found.end(), source[end : found.end()]))
     return pieces
 
 

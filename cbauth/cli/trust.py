@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from cbauth.cli.console import emit
 from cbauth.config import load_plan
 from cbauth.outcomes import redact
 from cbauth.plan import OAuthClient, Plan, Profile, SecretRef
@@ -27,24 +28,28 @@ def trust(file: str, revoke: bool) -> None:
     path = Path(file, "profiles.yaml") if Path(file).is_dir() else Path(file)
     if revoke:
         was_trusted = distrust(path)
-        click.echo(f"{'no longer trusted' if was_trusted else 'was not trusted'}: {plain(str(path))}")
+        emit(f"{'no longer trusted' if was_trusted else 'was not trusted'}: {plain(str(path))}\n")
         return
     seen = fingerprint(path)
     plan = load_plan(path, trusted=False)
-    click.echo(f"trusted: {plain(str(record(path, seen)))}")
-    for line in allowed(plan):
-        click.echo(f"  {line}")
+    trusted = record(path, seen)
+    emit("".join(f"{line}\n" for line in (f"trusted: {plain(str(trusted))}", *allowed(plan))))
 
 
 def allowed(plan: Plan) -> Iterator[str]:
     """What the trust allows: per profile, which secret goes to which hosts, and what is run to get it."""
     width = max(len(profile.id) for profile in plan.profiles)
     for profile in plan.profiles:
-        if profile.credential is None:
-            continue
-        secrets = " or ".join(shown(ref) for ref in references(profile)) or "a secret not declared yet"
-        what = f"a login with {secrets}" if profile.uses_oauth and references(profile) else secrets
-        yield f"{profile.id:<{width}}  {what} -> {', '.join(hosts(profile)) or 'no host yet'}"
+        if profile.credential is not None:
+            yield f"  {profile.id:<{width}}  {credential(profile)} -> {', '.join(hosts(profile)) or 'no host yet'}"
+
+
+def credential(profile: Profile) -> str:
+    """What a profile sends, in words."""
+    secrets = " or ".join(shown(ref) for ref in references(profile))
+    if profile.uses_oauth:
+        return f"a login with {secrets}" if secrets else "a login"
+    return secrets or "a key that is not declared yet"
 
 
 def references(profile: Profile) -> tuple[SecretRef, ...]:

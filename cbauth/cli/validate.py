@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -36,7 +37,7 @@ def validate(files: tuple[str, ...], style: str, output: str | None, strict: boo
     Without FILE the usual places are searched; `-` reads standard input; a folder means its profiles.yaml and
     *.profiles.yaml. Exits with 0 when all is well, 1 when something is wrong, 2 when a file cannot be read or parsed.
     """
-    results = [_checked(name) for name in _names(files)]
+    results = [_checked(name) for name in _opened(files)] if files else [_found()]
     colored = color == "always" if output is not None else wants_color(color, sys.stdout)
     report = REPORTERS[style](results, Paint(colored))
     if output is None:
@@ -46,29 +47,40 @@ def validate(files: tuple[str, ...], style: str, output: str | None, strict: boo
     return _exit_code([problem for result in results for problem in result.diagnostics], strict)
 
 
-def _names(files: Sequence[str]) -> Iterator[str]:
-    """What to check, folders opened."""
-    if not files:
-        yield os.fspath(find_config()[0])
+def _opened(files: Sequence[str]) -> Iterator[str]:
+    """What to check: of a folder, what is in it."""
     for name in files:
+        inside: list[str] = []
         if name != "-" and os.path.isdir(name):
-            inside = sorted(Path(name).glob("*.profiles.yaml"))
-            if (own := Path(name, FILE_NAME)).exists():
-                inside.insert(0, own)
-            yield from (os.fspath(path) for path in inside or [Path(name)])
-        else:
-            yield name
+            own = os.path.join(name, FILE_NAME)
+            inside = [own] if os.path.lexists(own) else []
+            inside += sorted(os.fspath(path) for path in Path(name).glob("*.profiles.yaml"))
+        yield from inside or [name]
+
+
+def _found() -> Result:
+    """The file of the search order, checked."""
+    try:
+        return _checked(os.fspath(find_config()[0]))
+    except ConfigError as error:
+        return _refused(FILE_NAME, unusable(FILE_NAME, error.message, "see `cbauth validate --help`"))
 
 
 def _checked(name: str) -> Result:
+    shown = STDIN if name == "-" else os.fsencode(name).decode("utf-8", "backslashreplace")
     try:
         if name == "-":
-            return Result(STDIN, check_text(sys.stdin.buffer.read(MOST_BYTES + 1), STDIN))
+            return Result(shown, check_text(sys.stdin.buffer.read(MOST_BYTES + 1), shown))
         if os.path.isdir(name):
-            raise unusable(name, "there is no profiles.yaml in this folder", "name a file")
-        return Result(name, check_text(read(name, MOST_BYTES), name))
+            raise unusable(shown, "there is no profiles.yaml in this folder", "name a file")
+        return Result(shown, check_text(read(name, MOST_BYTES), shown))
     except ConfigError as error:
-        return Result(name, None, [problem for problem in error.diagnostics if isinstance(problem, Diagnostic)])
+        return _refused(shown, error)
+
+
+def _refused(shown: str, error: ConfigError) -> Result:
+    """What is told of a file that cannot be read."""
+    return Result(shown, None, [replace(problem, path=shown) for problem in error.diagnostics])
 
 
 def _exit_code(problems: Sequence[Diagnostic], strict: bool) -> int:

@@ -23,10 +23,10 @@ def find(explicit: str | os.PathLike[str] | None, is_trusted: Callable[[Path], b
     if named := os.environ.get(VARIABLE):
         return Path(named).expanduser(), True
     here = Path(FILE_NAME)
-    if _exists(here):
+    if os.path.lexists(here):  # also a broken link: reading it says what is wrong
         return here, is_trusted is not None and is_trusted(here)
     own = places()[-1]
-    if _exists(own):
+    if os.path.lexists(own):
         return own, True
     message = "no profiles.yaml was found: name a file, set CBAUTH_CONFIG, or write one with `cbauth init`; looked at "
     raise ConfigError(message + " and ".join(str(place) for place in places()))
@@ -75,12 +75,8 @@ def _why(error: OSError | ValueError) -> tuple[str, str]:
     match error:
         case FileNotFoundError() | NotADirectoryError():
             return "there is no such file", "check the path, or write one with `cbauth init`"
-        case PermissionError():
-            return "reading it is not permitted", "check the permissions of the file and its folders"
-        case IsADirectoryError():
-            return _instead(stat.S_IFDIR)
         case OSError(strerror=str(words)):
-            return f"it cannot be read: {words}", "check the path"
+            return f"it cannot be read: {words}", "check the path and its permissions"
     return "this is not a path", "name a file"
 
 
@@ -92,8 +88,3 @@ def _instead(mode: int) -> tuple[str, str]:
     return "this is a device or socket", "name a regular file"
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return True  # something is there; reading it will say what is wrong

@@ -118,7 +118,7 @@ class Attempts:
         self._last_error: BaseException | None = None
         self._failed_id: str | None = None
         self._same: Lease | None = None
-        self._renewed: set[str] = set()
+        self._renewed: dict[str, Lease | None] = {}
         self._tried: set[tuple[str, str | None]] = set()
         self._rounds: dict[tuple[str, str | None], int] = {}
         self._rest_until: dict[tuple[str, str | None], float] = {}
@@ -279,16 +279,29 @@ class Attempts:
         return True
 
     def _renew(self, lease: Lease) -> bool:
-        """Refresh an OAuth token that was refused, once per request and profile; whether to ask again."""
+        """Refresh an OAuth token that was refused, once per request and profile; whether to ask again.
+
+        Asking twice about one lease gives the same answer and refreshes once.
+        """
         source = lease.member.source
-        if lease.profile_id in self._renewed or not isinstance(source, RenewableSource):
+        if not isinstance(source, RenewableSource):
             return False
-        self._renewed.add(lease.profile_id)
-        try:
-            source.renew()
-        except CbauthError:
-            return False
-        return True
+        if lease.profile_id not in self._renewed:
+            try:
+                source.renew()
+            except CbauthError:
+                self._renewed[lease.profile_id] = None
+            else:
+                self._renewed[lease.profile_id] = lease
+        return self._renewed[lease.profile_id] is lease
+
+    async def renew_async(self, lease: Lease, error: BaseException) -> None:
+        """Do the refreshing that ``settle`` would do, off the event loop."""
+        if isinstance(lease.member.source, RenewableSource) and not lease.settled and not lease.committed:
+            import asyncio
+
+            if outcome_of(error, lease).kind == "auth":
+                await asyncio.to_thread(self._renew, lease)
 
     def _note(self, lease: Lease, kind: str, message: str, hint: float | None) -> None:
         key = (lease.profile_id, lease.model)
@@ -335,6 +348,8 @@ class Attempt:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
+        if error is not None:
+            await self._run.renew_async(self.lease, error)
         return self._run.settle(self.lease, error)
 
     def __repr__(self) -> str:

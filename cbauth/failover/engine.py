@@ -371,6 +371,7 @@ class Engine:
 
     def refresh(self) -> None:
         """Look at the store again and tell of what has ended meanwhile."""
+        self.store.refresh()
         with self._lock:
             self._lineups.clear()
         now = self.clock()

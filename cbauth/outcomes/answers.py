@@ -7,7 +7,7 @@ a stream that nobody has read stays where it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -204,16 +204,17 @@ def _picked(headers: object) -> dict[str, str]:
     picked: dict[str, str] = {}
     try:
         for name, value in islice(_pairs(headers), _MOST_HEADERS):
-            word = decoded(name, 100).lower()
-            if word.startswith(_PREFIXES) and word not in picked:
-                picked[word] = str(value)[:200] if isinstance(value, (int, float)) else decoded(value, 200)
+            word = name.lower() if type(name) is str else decoded(name, 100).lower()
+            if not word.startswith(_PREFIXES) or word in picked:
+                continue
+            if isinstance(value, (list, tuple)) and value:
+                value = value[0]
+            picked[word] = str(value)[:200] if isinstance(value, (int, float)) else decoded(value, 200)
     except Exception:  # whatever it is, it holds no headers
         return picked
     return picked
 
 
-def _pairs(headers: object) -> Iterator[tuple[object, object]]:
-    items = headers.items() if isinstance(headers, Mapping) else called(headers, "items") or headers
-    if isinstance(items, Iterable) and not isinstance(items, _TEXTS):
-        for name, value in items:
-            yield name, value[0] if isinstance(value, (list, tuple)) and value else value
+def _pairs(headers: object) -> Iterable[tuple[object, object]]:
+    pairs = headers.items() if isinstance(headers, Mapping) else called(headers, "items") or headers
+    return pairs if isinstance(pairs, Iterable) and not isinstance(pairs, _TEXTS) else ()

@@ -74,6 +74,8 @@ def hint(
 
 def seconds(value: object, now: float) -> float | None:
     """A wait in any form: seconds, ``6m0s``, an HTTP date, an RFC 3339 date, a duration object; else ``None``."""
+    if value is None:
+        return None
     if isinstance(value, str):
         value = value.strip()
         if len(value) > 64:

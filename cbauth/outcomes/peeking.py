@@ -33,6 +33,8 @@ def entry(mapping: object, key: str) -> object:
     """The value, or ``None`` where there is no such key, or no mapping at all."""
     if type(mapping) is dict:
         return mapping.get(key)
+    if mapping is None or type(mapping) is str:  # the usual cases, before the slow question
+        return None
     try:
         return mapping.get(key) if isinstance(mapping, Mapping) else None
     except Exception:

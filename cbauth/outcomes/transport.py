@@ -102,7 +102,7 @@ def _homes(cls: type) -> tuple[tuple[str, str], ...]:
 
 def is_cancelled(error: BaseException) -> bool:
     """Whether it is no failure at all: somebody asked for the end."""
-    return isinstance(error, _STOPS) or any(home in _CANCELLED for home in homes(error))
+    return isinstance(error, _STOPS) or not _CANCELLED.isdisjoint(homes(error))
 
 
 def kind_of(error: BaseException) -> str | None:
@@ -120,7 +120,7 @@ def kind_of(error: BaseException) -> str | None:
 
 def gave_up(error: BaseException) -> bool:
     """Whether it only says that something failed to get through, so that whatever it was raised from says more."""
-    return any(home in _GAVE_UP for home in homes(error))
+    return not _GAVE_UP.isdisjoint(homes(error))
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

@@ -50,5 +50,8 @@ class Store(Protocol):
     def changes(self, since: int) -> tuple[str, ...] | None:
         """The keys changed after ``generation`` was ``since``; ``None`` when that is too long ago to tell."""
 
+    def refresh(self) -> None:
+        """Look now at what others have written, instead of at the next glance."""
+
     def close(self) -> None:
         """Give back files and connections. Calling it twice is fine; an update that comes late is still recorded."""

@@ -40,9 +40,14 @@ class Journal:
         with self._lock:
             behind = self.generation - since
             changed = self._changed
+            if behind == 1 and changed:
+                return (changed[-1],)
             if not 0 <= behind <= len(changed):
                 return None
             return tuple(islice(changed, len(changed) - behind, None))
+
+    def refresh(self) -> None:
+        """Nobody else writes here."""
 
     def put(self, key: str, record: Record | None) -> None:
         """Take over a record that was written (``None``: removed)."""

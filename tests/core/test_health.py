@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -244,6 +245,9 @@ class TestFailures:
 
     def test_hint_dice_and_time_of_admission_reach_the_ladder(self) -> None:
         assert after(None, "auth", hint=7.0).cooldowns[0].until == NOW + 7
+        patient = replace(ADAPTIVE, retry_after_cap=7200.0)
+        assert after(None, "auth", hint=9000.0).cooldowns[0].until == NOW + 600
+        assert after(None, "auth", hint=9000.0, cooldown=patient).cooldowns[0].until == NOW + 7200
         assert after(None, "rate_limit", dice=0.5).cooldowns[0].until == NOW + 30 * 1.05
         first = after(None, "auth")
         assert after(first, "auth", admitted_at=NOW - 1).cooldowns == first.cooldowns
@@ -334,6 +338,12 @@ class TestSuccess:
         health = after(None, "auth")
         assert succeeded(health, NOW + 10, admitted_at=NOW - 5) is health
         assert succeeded(health, NOW + 10, admitted_at=NOW) is health
+
+    def test_it_ends_a_rest_during_which_its_caller_was_admitted(self) -> None:
+        """Whoever let that caller in knew better; the success proves it."""
+        health = succeeded(after(None, "auth"), NOW + 10, admitted_at=NOW + 5)
+        assert health is not None
+        assert health.cooldowns == ()
 
     def test_it_clears_the_count_of_a_rest_that_is_over(self) -> None:
         health = succeeded(after(None, "auth"), NOW + 300, admitted_at=NOW - 5)

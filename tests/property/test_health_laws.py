@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cbauth.core import breaker as breakers
+from cbauth.core import cooldown as cooldowns
 from cbauth.core.breaker import BreakerPolicy
 from cbauth.core.cooldown import ADAPTIVE, BILLING, CLASSIC, FAILURE, MISSING, Cooldown, CooldownPolicy, Ladder
 from cbauth.core.health import (
@@ -45,10 +46,11 @@ models = st.sampled_from(MODELS)
 scopes = st.sampled_from([None, None, None, "model", "profile", "provider"])
 hints = st.sampled_from([None, None, 0.0, 5.0, 400.0, 1e9])
 dice = st.sampled_from([0.0, 0.5, 0.75])
+messages = st.one_of(st.text(max_size=5), st.integers(495, 505).map("x".__mul__))
 pauses = st.sampled_from([0.0, 0.5, 5.0, 30.0, 60.0, 300.0, 600.0, 3600.0, 90_000.0])
 breaker_policies = st.builds(
     BreakerPolicy,
-    failure_threshold=st.integers(1, 4),
+    failure_threshold=st.integers(1, 3),
     half_open_permits=st.integers(1, 2),
     scope=st.sampled_from(["profile", "provider"]),
     mode=st.sampled_from(["enforce", "enforce", "observe", "off"]),
@@ -58,7 +60,9 @@ cooldown_policies = st.sampled_from(
     [
         ADAPTIVE,
         CLASSIC,
-        CooldownPolicy(preset="adaptive", rate_limit=steep, billing=steep, auth=steep, transient=steep),
+        CooldownPolicy(
+            preset="adaptive", rate_limit=steep, billing=steep, auth=steep, transient=steep, retry_after_cap=20.0
+        ),
     ]
 )
 Pair = tuple[str, str | None]
@@ -93,10 +97,11 @@ class HealthMachine(RuleBasedStateMachine):
 
     # what the test itself says about a failure, in tables rather than code
 
-    def expected_pair(self, kind: str, scope: str | None, model: str | None) -> tuple[bool, Pair] | None:
-        """Whose record (true: the provider's) and which of its cooldowns a failure is about."""
+    def about(self, failure: Failure) -> tuple[bool, Pair, Ladder | None] | None:
+        """Whose record (true: the provider's), which of its cooldowns and which ladder a failure is about."""
+        kind, scope, model = failure.kind, failure.scope, failure.model
         if kind == "model_not_found":
-            return None if model is None else (False, (MISSING, model))
+            return None if model is None else (False, (MISSING, model), None)
         ladders = {
             "billing": self.cooldown.billing,
             "rate_limit": self.cooldown.rate_limit,
@@ -109,7 +114,25 @@ class HealthMachine(RuleBasedStateMachine):
             return None
         scope = scope or ladders[kind].scope
         lane = BILLING if kind == "billing" else FAILURE
-        return scope == "provider", (lane, model if scope == "model" else None)
+        return scope == "provider", (lane, model if scope == "model" else None), ladders[kind]
+
+    def rested(self, before: Cooldown | None, pair: Pair, ladder: Ladder | None, failure: Failure) -> Cooldown:
+        """The one cooldown that a failure changes, as ``core/cooldown`` has it."""
+        lane, model = pair
+        if ladder is None:
+            return cooldowns.rest(before, model=str(model), now=failure.now)
+        return cooldowns.cool(
+            before,
+            ladder,
+            lane=lane,
+            model=model,
+            kind=failure.kind,
+            now=failure.now,
+            dice=failure.dice,
+            hint=failure.hint,
+            hint_cap=self.cooldown.retry_after_cap,
+            admitted_at=failure.admitted_at,
+        )
 
     @property
     def judged(self) -> Health | None:
@@ -168,32 +191,31 @@ class HealthMachine(RuleBasedStateMachine):
             unconcerned = failed(shared, failure, self.breaker, self.cooldown, shared=True)
             assert unconcerned == (shared if shared is not None else BLANK)
 
-        about = None if kind in HARMLESS else self.expected_pair(kind, failure.scope, failure.model)
+        about = self.about(failure)
         for is_shared, old, new in ((False, own, after), (True, shared, after_shared)):
-            before, now = by_pair(old), by_pair(new)
-            pair = about[1] if about is not None and about[0] is is_shared else None
-            assert {p: c for p, c in now.items() if p != pair} == {p: c for p, c in before.items() if p != pair}
-            if pair is not None:
-                assert now[pair].until >= before[pair].until if pair in before else now[pair].until >= failure.now
-            old_circuit = breakers.CLOSED if old is None else old.breaker
-            new_circuit = breakers.CLOSED if new is None else new.breaker
-            gates = (self.breaker.scope == "provider") is is_shared
-            if not gates:
-                assert new_circuit == old_circuit
-            elif kind not in BREAKER_KINDS:
-                kept = tuple(p for p in old_circuit.permits if p.name != failure.permit)
-                assert new_circuit == old_circuit._replace(permits=kept)
-            if failure.permit is not None:
-                assert failure.permit not in [p.name for p in new_circuit.permits]
-        old_words = own if own is not None else BLANK
-        words = (after.last_error, after.last_kind, after.last_at)
-        if kind in HARMLESS:
-            assert words == (old_words.last_error, old_words.last_kind, old_words.last_at)
-        else:
-            assert words == (failure.message or None, "unknown" if kind == TRANSIENT else kind, failure.now)
+            expected = by_pair(old)
+            if about is not None and about[0] is is_shared:
+                _, pair, ladder = about
+                expected[pair] = self.rested(expected.get(pair), pair, ladder, failure)
+                was = by_pair(old).get(pair)
+                assert was is None or self.now >= was.until or expected[pair].until >= was.until
+            assert by_pair(new) == expected
+            circuit = breakers.CLOSED if old is None else old.breaker
+            if (self.breaker.scope == "provider") is is_shared:
+                if kind in BREAKER_KINDS:
+                    circuit = breakers.fail(circuit, self.breaker, failure.now, failure.generation)
+                circuit = breakers.release(circuit, failure.permit or "")
+            assert (breakers.CLOSED if new is None else new.breaker) == circuit
+            words = old if old is not None else BLANK
+            if is_shared or kind in HARMLESS:
+                expected_words = (words.last_error, words.last_kind, words.last_at)
+            else:
+                shown = "unknown" if kind == TRANSIENT else kind
+                expected_words = (failure.message[:500] or None, shown, failure.now)
+            assert new is None or (new.last_error, new.last_kind, new.last_at) == expected_words
         self.own, self.shared = after, after_shared
 
-    @rule(which=st.integers(0, 9), kind=kinds, hint=hints, scope=scopes, die=dice, message=st.text(max_size=5))
+    @rule(which=st.integers(0, 9), kind=kinds, hint=hints, scope=scopes, die=dice, message=messages)
     def somebody_fails(
         self, which: int, kind: str, hint: float | None, scope: str | None, die: float, message: str
     ) -> None:
@@ -234,15 +256,10 @@ class HealthMachine(RuleBasedStateMachine):
             assert (new is old) == (new == old)
             assert (new.last_error, new.last_kind, new.last_at) == (old.last_error, old.last_kind, old.last_at)
 
-    @rule(which=st.integers(0, 9))
-    def somebody_succeeds(self, which: int) -> None:
-        if not self.callers:
-            return
-        caller = self.callers.pop(which % len(self.callers))
-        for shared in (False, True):
-            old = self.shared if shared else self.own
-            gates = (self.breaker.scope == "provider") is shared
-            new = succeeded(
+    def succeed(self, caller: Caller) -> None:
+        """Record a success in both records, and hold it to law 4."""
+        own, shared = (
+            succeeded(
                 old,
                 self.now,
                 model=caller.model,
@@ -250,16 +267,23 @@ class HealthMachine(RuleBasedStateMachine):
                 generation=caller.generation,
                 permit=caller.permit,
             )
+            for old in (self.own, self.shared)
+        )
+        for old, new in ((self.own, own), (self.shared, shared)):
             self.clear(old, new, caller.model, caller.admitted_at)
-            if gates and new is not None and old is not None and caller.generation == old.breaker.generation:
-                late = old.breaker.until is not None and self.now < old.breaker.until
-                assert late or (new.breaker.until is None and not new.breaker.failures)
-            if new is not None:
-                assert caller.permit not in [p.name for p in new.breaker.permits]
-            if shared:
-                self.shared = new
-            else:
-                self.own = new
+            if old is not None and new is not None:
+                circuit = breakers.succeed(old.breaker, self.now, caller.generation)
+                assert new.breaker == breakers.release(circuit, caller.permit or "")
+        self.own, self.shared = own, shared
+
+    @rule(which=st.integers(0, 9))
+    def somebody_succeeds(self, which: int) -> None:
+        if self.callers:
+            self.succeed(self.callers.pop(which % len(self.callers)))
+
+    @rule(model=models, ago=pauses, generation=st.integers(0, 2))
+    def somebody_let_in_by_other_rules_succeeds(self, model: str | None, ago: float, generation: int) -> None:
+        self.succeed(Caller(model, self.now - ago, generation, None))
 
     @rule(model=models)
     def a_success_is_reported_by_hand(self, model: str | None) -> None:
@@ -276,11 +300,20 @@ class HealthMachine(RuleBasedStateMachine):
     def it_is_recovered_by_hand(self) -> None:
         old = by_pair(self.own)
         self.own = recovered(self.own, self.now)
-        assert running(self.own, self.now) == ()
-        assert {p: c.step for p, c in by_pair(self.own).items()} == {p: c.step for p, c in old.items()}
+        assert by_pair(self.own) == {p: c._replace(until=min(c.until, self.now)) for p, c in old.items()}
         assert recovered(self.own, self.now) is self.own
 
+    @rule()
+    def its_circuit_is_opened_by_hand(self) -> None:
+        before = self.judged if self.judged is not None else BLANK
+        self.judged = before._replace(breaker=breakers.trip(before.breaker, self.breaker, self.now))
+
     # what always holds
+
+    @invariant()
+    def what_runs_is_what_ends_later_and_is_not_merely_unknown(self) -> None:
+        expected = [c for (lane, _), c in by_pair(self.own).items() if lane != MISSING and self.now < c.until]
+        assert list(running(self.own, self.now)) == expected
 
     @invariant()
     def records_survive_json(self) -> None:
@@ -377,7 +410,8 @@ TestSkewedHealth.settings = settings(max_examples=200, stateful_step_count=40)
 
 crowds = st.lists(
     st.tuples(st.sampled_from(["model_not_found", "rate_limit", "billing", "auth"]), st.integers(0, 99), st.booleans()),
-    max_size=250,
+    min_size=130,
+    max_size=160,
 )
 
 

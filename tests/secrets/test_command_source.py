@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -173,6 +174,28 @@ def test_threads_that_waited_share_the_failure_as_well(tmp_path: Path) -> None:
     with pytest.raises(AuthError):
         source.get()
     assert runs(tmp_path) == 2, "a failure is not remembered"
+
+
+def test_a_child_process_is_not_held_up_by_a_thread_of_its_parent(tmp_path: Path) -> None:
+    """The thread that runs the program does not come along through fork(), but the lock that it holds does."""
+    code = """
+import os, signal, sys, threading, warnings
+from cbauth.secrets.command import Command
+warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is what is tested
+source = Command(("sh", "-c", 'touch "$MARK"; sleep $NAP; echo sk-1'))
+os.environ.update(MARK=sys.argv[1], NAP="3")
+threading.Thread(target=source.get).start()
+while not os.path.exists(sys.argv[1]):
+    pass
+os.environ["NAP"] = "0"
+pid = os.fork()
+if pid == 0:
+    signal.alarm(2)
+    os._exit(0 if source.get().reveal() == "sk-1" else 1)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+    words = [sys.executable, "-c", code, str(tmp_path / "mark")]
+    subprocess.run(words, cwd=Path(__file__).parents[2], check=True, timeout=60)
 
 
 def test_the_answer_is_kept_for_five_minutes_or_until_it_is_forgotten(tmp_path: Path) -> None:

@@ -95,6 +95,12 @@ def test_what_is_no_regular_file_is_refused_and_never_waited_for(kind: str, tmp_
         source.get()
 
 
+def test_a_file_that_fails_while_it_is_read_is_an_error_like_any_other() -> None:
+    """The memory of this process is a regular file, whose first page nobody may read."""
+    with pytest.raises(AuthError, match="file:/proc/self/mem cannot be read: Input/output error"):
+        file_source("/proc/self/mem").get()
+
+
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     write(tmp_path / "real", "sk-1")
     (tmp_path / "key").symlink_to("real")

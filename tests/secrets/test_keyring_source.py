@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 
 import keyring
 import keyring.backend
@@ -94,6 +95,11 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert source.missing() == 'the keyring package is not installed: run `pip install "cbauth[keyring]"`'
     with pytest.raises(AuthError, match=r'pip install "cbauth\[keyring\]"'):
         source.get()
+
+
+def test_a_package_that_was_loaded_by_hand_is_taken_for_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", ModuleType("keyring"))
+    assert keyring_source().missing() is None
 
 
 def test_a_password_that_cannot_be_sent_is_refused(backend: Backend) -> None:

@@ -150,6 +150,11 @@ def test_a_command_of_an_untrusted_file_is_not_run_and_says_what_to_do(tmp_path:
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_repr_says_what_it_is() -> None:
+    sources = (Environment("KEY"), Nothing(), Given("sk-1"), Blocked("not trusted"))
+    assert repr(FirstOf(sources)) == "FirstOf((Environment('KEY'), Nothing(), Given('…'), Blocked('not trusted')))"
+
+
 def test_an_unknown_kind_of_reference_is_missing() -> None:
     source = source_for((SecretRef("vault", ("x",)),), base_dir=None)
     assert source.missing() == "vault is no place for a secret: use env:, file:, keyring: or command:"

@@ -14,7 +14,7 @@ import pytest
 
 from cbauth.core.breaker import Breaker
 from cbauth.core.cooldown import Cooldown
-from cbauth.core.health import Binding, Health
+from cbauth.core.health import Binding, Health, Record
 from cbauth.errors import StoreError
 from cbauth.stores.sqlite import SqliteStore
 from tests.clock import FakeClock
@@ -179,6 +179,20 @@ def test_a_transition_that_raises_does_not_keep_others_waiting(open_sqlite: Open
     with pytest.raises(ZeroDivisionError):
         mine.update("k", lambda record: (record, 1 // 0))
     assert theirs.update("k", increment) == 1
+
+
+def test_an_update_that_was_interrupted_writes_nothing_of_its_first_run(open_sqlite: Opener) -> None:
+    store = open_sqlite()
+    put(store, "k", counted(10))
+
+    def interrupted(record: Record | None) -> tuple[Record | None, None]:
+        if count(record) == 10:
+            put(store, "k", counted(50))
+            return counted(11), None
+        return record, None
+
+    store.update("k", interrupted)
+    assert count(store.read("k")) == count(open_sqlite().read("k")) == 50
 
 
 def test_others_who_write_are_waited_for(database: Path, open_sqlite: Opener) -> None:

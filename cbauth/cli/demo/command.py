@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 import click
 
-from cbauth.cli.console import Exit, Paint, emit, wants_color
+from cbauth.cli.console import Exit, emit
 from cbauth.cli.demo.client import ask
 from cbauth.cli.demo.provider import Provider
 from cbauth.cli.demo.story import Call, scenes
 from cbauth.cli.demo.summary import lost, summary
-from cbauth.cli.demo.timeline import ASCII, SYMBOLS, Signs, Timeline, can_write
+from cbauth.cli.demo.timeline import Look, Timeline
 from cbauth.config.schema.types import duration_text
 from cbauth.events import Event
 from cbauth.toolkit import load
@@ -46,11 +46,11 @@ class Pace(NamedTuple):
 
 
 LIVE = Pace(0.25, 2.0, 1.0)
-FAST = Pace(0.05, 0.4, 0.2)
+FAST = Pace(0.05, 0.8, 0.2)
 
 
 @click.command()
-@click.option("--fast", is_flag=True, help="Tell the same story in two seconds.")
+@click.option("--fast", is_flag=True, help="Tell the same story in three seconds.")
 @click.option("--seed", type=int, help="Let the dice fall the same way each time.")
 @click.option("--show-config", is_flag=True, help="Only print the profiles.yaml that the demo runs on.")
 def demo(fast: bool, seed: int | None, show_config: bool) -> int:
@@ -62,17 +62,14 @@ def demo(fast: bool, seed: int | None, show_config: bool) -> int:
     if show_config:
         emit(CONFIG.read_text(encoding="utf-8"))
         return Exit.OK
-    paint = Paint(wants_color("auto", sys.stdout))
-    shows_signs = (paint.on or sys.stdout.isatty()) and can_write(SYMBOLS, sys.stdout.encoding)
     calls: list[Call] = []
-    signs = SYMBOLS if shows_signs else ASCII
-    with closing(_show(FAST if fast else LIVE, Random(seed), calls, signs, paint)) as lines:
+    with closing(_show(FAST if fast else LIVE, Random(seed), Look.of(sys.stdout), calls)) as lines:
         for line in lines:
             emit(f"{line}\n")
     return Exit.FINDINGS if lost(calls) else Exit.OK
 
 
-def _show(pace: Pace, rng: Random, calls: list[Call], signs: Signs, paint: Paint) -> Generator[str]:
+def _show(pace: Pace, rng: Random, look: Look, calls: list[Call]) -> Generator[str]:
     """Run the demo, a line of its output at a time; ``calls`` fills with what was made."""
     keys = {name: f"sk-demo-{secrets.token_hex(16)}" for name in ("DEMO_ACME_TEAM", "DEMO_ACME_SPARE", "DEMO_NOVA")}
     team, spare, other = keys.values()
@@ -87,12 +84,12 @@ def _show(pace: Pace, rng: Random, calls: list[Call], signs: Signs, paint: Paint
         events: list[Event] = []
         toolkit.on("*", events.append)
 
-        yield paint("strong", "Two providers on this machine, three keys, and a program that calls `chat`.")
+        yield look.paint("strong", "Two providers on this machine, three keys, and a program that calls `chat`.")
         yield ""
         yield from text.splitlines()
         yield ""
         began = time.time()
-        timeline = Timeline([profile.id for profile in toolkit.plan.profiles], began, signs, paint)
+        timeline = Timeline([profile.id for profile in toolkit.plan.profiles], began, look)
         yield from timeline.head()
         for scene in scenes(acme, team, spare, limited_for=pace.limited_for):
             yield timeline.scene(scene.title)
@@ -110,7 +107,7 @@ def _show(pace: Pace, rng: Random, calls: list[Call], signs: Signs, paint: Paint
                 yield from timeline.happenings(call)
                 time.sleep(pace.step * rng.uniform(0.9, 1.1))
         yield ""
-        yield from summary(calls, toolkit, time.time(), paint)
+        yield from summary(calls, toolkit, time.time(), look.paint)
 
 
 def _config(acme: Provider, nova: Provider, pace: Pace) -> str:

@@ -7,7 +7,7 @@ number of calls in any case, so that it always ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cbauth.cli.demo.client import Answered
 from cbauth.cli.demo.provider import Provider
@@ -24,7 +24,7 @@ class Call:
     at: float
     session: str | None
     answered: Answered
-    events: tuple[Event, ...] = field(default=())
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Scene:
     title: str
     begin: Callable[[], None]
     over: Callable[[Sequence[Call]], bool]
-    most: int = 12
+    most: int = 24
 
 
 def scenes(acme: Provider, team_key: str, spare_key: str, *, limited_for: float) -> Iterator[Scene]:

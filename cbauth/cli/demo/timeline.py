@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from shutil import get_terminal_size
 from textwrap import shorten
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
-from cbauth.cli.console import Paint
+from cbauth.cli.console import Paint, wants_color
 from cbauth.cli.demo.story import Call
 from cbauth.config.schema.types import duration_text
 from cbauth.events import Event
 from cbauth.failover.records import Status
 
-__all__ = ["ASCII", "SYMBOLS", "Signs", "Timeline", "can_write", "span"]
+__all__ = ["ASCII", "SYMBOLS", "Look", "Signs", "Timeline", "span"]
 
 ROW = 79
 """The width of a row."""
+PIPED = 100
+"""The longest line where there is no terminal to say."""
 
 
 class Signs(NamedTuple):
@@ -34,8 +37,23 @@ ASCII = Signs("*", "x", "z", "o", ".", "-")
 _ROLES = {"answered": "good", "failed": "error", "resting": "warning", "opened": "warning"}
 
 
-def can_write(signs: Signs, encoding: str | None) -> bool:
-    """Whether an encoding has all of ``signs``."""
+class Look(NamedTuple):
+    """How wide lines may be, which signs they use, and whether in colour."""
+
+    width: int
+    signs: Signs
+    paint: Paint
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Look:
+        """Colour and symbols on a terminal (or when asked for), as far as its encoding goes; else plain text."""
+        paint = Paint(wants_color("auto", stream))
+        terminal = stream.isatty()
+        signs = SYMBOLS if (terminal or paint.on) and _can_write(SYMBOLS, stream.encoding) else ASCII
+        return cls(get_terminal_size((PIPED, 24)).columns if terminal else PIPED, signs, paint)
+
+
+def _can_write(signs: Signs, encoding: str | None) -> bool:
     try:
         "".join(signs).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -49,17 +67,15 @@ def span(seconds: float | None) -> str:
 
 
 class Timeline:
-    """Makes the lines, none longer than ``width`` and no row wider than ``ROW``.
+    """Makes the lines, none longer than the look allows.
 
     ``began`` is when the demo did, epoch seconds: the times that are shown count from there.
     """
 
-    def __init__(self, profiles: Sequence[str], began: float, width: int, signs: Signs, paint: Paint) -> None:
+    def __init__(self, profiles: Sequence[str], began: float, look: Look) -> None:
         self._profiles = tuple(profiles)
         self._began = began
-        self._width = width
-        self._signs = signs
-        self._paint = paint
+        self._width, self._signs, self._paint = look
 
     def head(self) -> Iterator[str]:
         """What the signs mean, and the names of the columns."""
@@ -81,7 +97,8 @@ class Timeline:
         why = " ".join(part for part in (answered.reason, call.session) if part)
         records = {record.profile_id: record for record in health}
         lanes = "  ".join(self._lane(call, records[name]) for name in self._profiles)
-        return f"{call.at:5.2f} {call.number:4d}  {self._paint(role, f'{who:<11}')} {answered.tries:5d}  {why:<17}  {lanes}".rstrip()
+        asked = f"{self._paint(role, f'{who:<11}')} {answered.tries:5d}  {why:<17}"
+        return f"{call.at:5.2f} {call.number:4d}  {asked}  {lanes}".rstrip()
 
     def happenings(self, call: Call) -> Iterator[str]:
         """What cbauth told during a call, a line each."""
@@ -97,7 +114,7 @@ class Timeline:
         until = 0.0 if event.until is None else event.until - self._began
         match event.name:
             case "profile:failure":
-                return "failed", f"{event.kind}: {event.error}"
+                return "failed", ": ".join(part for part in (event.kind, event.error) if part)
             case "profile:cooldown":
                 words = f"rests {span(event.cooldown)}, until {until:.1f}"
                 return "resting", words if event.model is None else f"{words} (for {event.model})"

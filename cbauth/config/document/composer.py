@@ -86,8 +86,7 @@ class Composer:
         self.lines = lines
         self.path = path
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, tuple[Node, int]] = {}
-        self._open: set[str] = set()
+        self._anchors: dict[str, tuple[Node, int] | _Frame] = {}  # a frame: what it marks is not finished
         self._root: Node | None = None
         self._documents = 0
         self._merged = 0
@@ -166,7 +165,7 @@ class Composer:
             self._report("CBA112", start, start + 1, "tags are not allowed", "write the value without `!`")
         frame = _Frame(start, anchor=event.anchor, flow=bool(event.flow_style), mapping=mapping)
         if event.anchor:
-            self._open.add(event.anchor)
+            self._anchors[event.anchor] = frame
         self._stack.append(frame)
 
     def _finish(self, event: Any) -> None:
@@ -179,20 +178,20 @@ class Composer:
             node = Node(MAPPING, data, frame.start, end, (), frame.pairs)
         else:
             node = Node(SEQUENCE, [item.data for item in frame.items], frame.start, end, frame.items)
-        if frame.anchor:
-            self._open.discard(frame.anchor)
+        if frame.anchor and self._anchors[frame.anchor] is frame:
             self._anchors[frame.anchor] = (node, frame.size)
         self._add(node, frame.size)
 
     def _alias(self, event: Any) -> None:
         start, end = event.start_mark.index, event.end_mark.index
-        if event.anchor in self._open:
-            self._report("CBA116", start, end, "this alias stands for a value that contains it", "write the value out")
-            raise StoppedError
-        if event.anchor not in self._anchors:
+        marked = self._anchors.get(event.anchor)
+        if marked is None:
             self._report("CBA108", start, end, "this alias refers to nothing", "mark a value above with `&`")
             raise StoppedError
-        node, size = self._anchors[event.anchor]
+        if isinstance(marked, _Frame):
+            self._report("CBA116", start, end, "this alias stands for a value that contains it", "write the value out")
+            raise StoppedError
+        node, size = marked
         self._add(node, size, end)
 
     def _add(self, node: Node, size: int, end: int | None = None) -> None:

@@ -21,6 +21,7 @@ from cbauth.config.schema.types import (
     SecretReference,
     StateStore,
     Text,
+    Version,
 )
 
 __all__ = [
@@ -56,8 +57,12 @@ Kind = Literal[
     "unknown",
 ]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+Weight = Annotated[int, Field(ge=0, le=1000)]
+Status = Annotated[int, Field(ge=100, le=599)]
 Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Route = Annotated[list[ModelName], Field(min_length=1)]
 
 
 def key(description: str, *examples: Any, **limits: Any) -> Any:
@@ -240,10 +245,10 @@ class ProfileKeys(Keys):
         min_length=1,
     )
     default_model: ModelName | None = key("The model of requests that name none.", "gpt-4o")
-    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = Field(None, examples=[100])
-    """Higher is preferred. Ties: logins before keys, then the order of the file."""
-    weight: Annotated[int, Field(ge=0, le=1000)] | None = Field(None, examples=[3])
-    """Its share of the calls with `round-robin` and `random`; 0 means only when nobody else is left."""
+    priority: Priority | None = key("Higher is preferred. Ties: logins before keys, then the order of the file.", 100)
+    weight: Weight | None = key(
+        "Its share of the calls with `round-robin` and `random`; 0 means only when nobody else is left.", 3
+    )
     enabled: bool | None = key("Whether it takes part at all.", False)
     metadata: dict[str, str] | None = key("Words of your own; never a secret.", {"team": "search"})
     policy: PolicyKeys | None = key("What is different for this profile.", {"breaker": {"open_for": "2m"}})
@@ -253,9 +258,10 @@ class ClassifyKeys(Keys):
     """A rule for errors that a provider words in its own way."""
 
     provider: Name | None = key("Only errors of this provider.", "acme")
-    status: Annotated[int, Field(ge=100, le=599)] | None = Field(None, examples=[403])
-    """Only errors with this HTTP status."""
-    match: Text | None = key("Only errors whose text contains this.", "Key limit exceeded")
+    status: Status | None = key("Only errors with this HTTP status.", 403)
+    match: Text | None = key(
+        "Only errors in whose text this is found; also a regular expression.", "Key limit exceeded"
+    )
     kind: Kind = needed("What such an error means.", "billing")
 
 
@@ -283,7 +289,7 @@ class CredentialsKeys(Keys):
 class File(Keys):
     """A whole profiles.yaml."""
 
-    version: Literal[1] | None = key("The version of this format.", 1)
+    version: Version | None = key("The version of this format.", 1)
     providers: dict[Name, ProviderKeys] | None = key(
         "Providers that are not built in, and changes to those that are.",
         {"acme": {"protocol": "openai", "base_url": "https://llm.acme.example/v1"}},
@@ -293,10 +299,9 @@ class File(Keys):
         {"openai-team": {"provider": "openai", "api_key": "env:OPENAI_API_KEY"}},
         min_length=1,
     )
-    routes: dict[Name, Annotated[list[ModelName], Field(min_length=1)]] | None = Field(
-        None, examples=[{"smart": ["claude-sonnet-4", "gpt-4o"]}]
+    routes: dict[Name, Route] | None = key(
+        "Aliases: models that are tried in this order.", {"smart": ["claude-sonnet-4", "gpt-4o"]}
     )
-    """Aliases: models that are tried in this order."""
     policy: PolicyKeys | None = key("What holds for all profiles.", {"rotation": {"strategy": "round-robin"}})
     classify: list[ClassifyKeys] | None = key(
         "Rules that say what errors mean; the first that fits counts, before the built-in ones.",

@@ -28,6 +28,7 @@ __all__ = [
     "SecretReference",
     "StateStore",
     "Text",
+    "Version",
     "duration_text",
 ]
 
@@ -41,7 +42,7 @@ _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 DURATION = "(?=.)" + "".join(rf"(?:[0-9]+(?:\.[0-9]+)?{unit})?" for unit, _ in _UNITS)
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
-URL = r"https?://[^\s]+"
+URL = r"[hH][tT][tT][pP][sS]?://[^\s]+"
 
 _NAME = re.compile(NAME)
 _DURATION = re.compile("(?=.)" + "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit, _ in _UNITS))
@@ -73,9 +74,7 @@ def kind_of(value: object) -> str:
             return "text"
         case dict():
             return "a mapping"
-        case list():
-            return "a list"
-    return "something else"
+    return "a list"
 
 
 def parse_text(value: object) -> str:
@@ -93,6 +92,13 @@ def wrong_kind(wanted: str, value: object) -> PydanticCustomError:
     """The error for a value of another kind than ``wanted``."""
     hint = "put it in quotes" if wanted == "text" and isinstance(value, bool | int | float) else None
     return problem("CBA203", f"{wanted} is expected here, not {kind_of(value)}", hint)
+
+
+def parse_version(value: object) -> int:
+    """The version of the format: the number 1, which ``true`` is not."""
+    if type(value) is not int or value != 1:
+        raise problem("CBA204", "this version of the format is not known", "write `version: 1`")
+    return value
 
 
 def parse_name(value: object) -> str:
@@ -287,6 +293,7 @@ def _whole(pattern: str) -> str:
     return f"^(?:{pattern})$"
 
 
+Version = Annotated[int, PlainValidator(parse_version), WithJsonSchema({"type": "integer", "const": 1})]
 Name = Annotated[str, PlainValidator(parse_name), WithJsonSchema({"type": "string", "pattern": _whole(NAME)})]
 Text = Annotated[str, PlainValidator(parse_text), WithJsonSchema({"type": "string", "minLength": 1})]
 Duration = Annotated[

@@ -65,11 +65,7 @@ _BY_CODE = {
 def diagnose(error: Exception) -> Trouble:
     """What to do about an error (SQLite's result codes: https://www.sqlite.org/rescode.html)."""
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return Trouble.UNUSABLE
-    if code == sqlite3.SQLITE_READONLY_DBMOVED:
-        return Trouble.LOST
-    return _BY_CODE.get(code & 0xFF, Trouble.UNUSABLE)
+    return Trouble.UNUSABLE if code is None else _BY_CODE.get(code & 0xFF, Trouble.UNUSABLE)
 
 
 class StateFile:
@@ -172,10 +168,7 @@ class StateFile:
         connection, self.connection = self.connection, None
         self.turn += 1
         if connection is not None:
-            try:
-                connection.close()
-            except sqlite3.Error as error:
-                _log.debug("closing %s: %s", self.path, error)
+            connection.close()
 
     def __del__(self) -> None:
         self.disconnect()

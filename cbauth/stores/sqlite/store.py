@@ -112,6 +112,10 @@ class SqliteStore:
         """The keys changed after generation ``since``; ``None`` when that is too long ago to tell."""
         return self._journal.changes(since)
 
+    def refresh(self) -> None:
+        """Look now at what other processes have written."""
+        self._look()
+
     # writing
 
     def update(self, key: str, transition: Transition[R]) -> R:

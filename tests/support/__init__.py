@@ -1,0 +1,1 @@
+"""What tests share: providers on the loopback interface, and the real clients that talk to them."""
