@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from cbauth.config import builtin_providers, find_config, load_plan
 from cbauth.errors import ConfigError
 from cbauth.events import EventBus, Handler
+from cbauth.failover.arguments import a_clock, a_name, a_name_or_none, a_store
 from cbauth.failover.attempts import Attempts, acquire
 from cbauth.failover.engine import Engine
 from cbauth.failover.lease import Lease
@@ -33,7 +34,7 @@ Config = str | Path | Mapping[str, Any] | Plan
 def load(
     config: Config | None = None,
     *,
-    store: Store | None = None,
+    store: Store | str | None = None,
     oauth: TokenManager | None = None,
     clock: Callable[[], float] = time.time,
     rng: Random | None = None,
@@ -70,7 +71,7 @@ class Toolkit:
         self,
         plan: Plan,
         *,
-        store: Store | None = None,
+        store: Store | str | None = None,
         oauth: TokenManager | None = None,
         clock: Callable[[], float] = time.time,
         rng: Random | None = None,
@@ -83,9 +84,9 @@ class Toolkit:
         self._async_sleep = async_sleep
         self._engine = Engine(
             members_of(plan, oauth),
-            store=store if store is not None else open_store(plan.store, plan.namespace),
+            store=a_store(store, lambda: open_store(plan.store, plan.namespace)),
             policy=plan.policy,
-            clock=clock,
+            clock=a_clock(clock),
             rng=rng,
             bus=EventBus(),
             routes=plan.routes,
@@ -118,17 +119,19 @@ class Toolkit:
         The loop ends with the first try that leaves its ``with`` block cleanly. Raises ``UnavailableError`` or
         ``LoginRequiredError`` when nobody is left; errors that no other profile could cure leave it unchanged.
         """
-        return Attempts(self._engine, _name(model, "model"), _session(session), self._sleep, self._async_sleep)
+        return Attempts(
+            self._engine, a_name(model, "model"), a_name_or_none(session, "session"), self._sleep, self._async_sleep
+        )
 
     def acquire(self, model: str, session: str | None = None) -> Lease:
         """One lease, for people who loop themselves. Raises ``UnavailableError`` or ``LoginRequiredError``."""
-        return acquire(self._engine, _name(model, "model"), _session(session))
+        return acquire(self._engine, a_name(model, "model"), a_name_or_none(session, "session"))
 
     # looking
 
     def explain(self, model: str, session: str | None = None) -> tuple[Candidate, ...]:
         """Who would be asked for ``model`` (or a route), in order, each with ``admitted`` or why not and until when."""
-        return self._engine.explain(_name(model, "model"), _session(session))
+        return self._engine.explain(a_name(model, "model"), a_name_or_none(session, "session"))
 
     def status(self) -> tuple[Status, ...]:
         """One record per profile, most preferred first."""
@@ -146,7 +149,7 @@ class Toolkit:
             for member in self._engine.members:
                 self._engine.reset(member)
             return
-        known = self._engine.by_id.get(profile_id)
+        known = self._engine.find(profile_id)
         if known is None:
             raise ConfigError(f"there is no profile {profile_id!r}: there are {', '.join(sorted(self._engine.by_id))}")
         self._engine.reset(known)
@@ -180,16 +183,6 @@ class Toolkit:
         where = str(self._plan.path) if self._plan.path is not None else "a mapping"
         healthy = sum(record.healthy for record in self.status())
         return f"<Toolkit from {where}: {healthy} of {len(self._engine.members)} profiles healthy>"
-
-
-def _name(value: object, what: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{what} has to be a name, not {type(value).__name__ if value != '' else 'empty text'}")
-    return value
-
-
-def _session(value: object) -> str | None:
-    return None if value is None else _name(value, "session")
 
 
 def members_of(plan: Plan, oauth: TokenManager | None = None) -> list[Member]:

@@ -85,8 +85,6 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         code = cbauth.main(args=None if args is None else list(args), prog_name="cbauth", standalone_mode=False)
         return code if isinstance(code, int) else Exit.OK
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
     except (click.Abort, KeyboardInterrupt):
         warn("interrupted")
         return Exit.INTERRUPTED

@@ -11,7 +11,9 @@ Laws:
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
+from typing import NamedTuple
 
 from cbauth.config.diagnostics import Diagnostic
 from cbauth.config.document import Document, Node, scalars
@@ -21,10 +23,28 @@ __all__ = ["MASK", "Snippets"]
 
 MASK = "***"
 WIDEST = 100
+WINDOW = 400
+"""Characters of a line that are looked at on either side of the place; a line may be a mebibyte long."""
 
 _STRUCTURE = frozenset(" \t[]{},:-?|>")
 _OPENING = "[{(\"'?,-"
 _CLOSING = "]})\"',:"
+
+
+class Piece(NamedTuple):
+    """A stretch of a line, as offsets into it, and what is shown for it."""
+
+    start: int
+    end: int
+    shown: str
+
+
+class Mark(NamedTuple):
+    """A scalar, as offsets into the text, and whether it may be shown."""
+
+    start: int
+    end: int
+    show: bool
 
 
 class Snippets:
@@ -32,111 +52,112 @@ class Snippets:
 
     def __init__(self, document: Document | None) -> None:
         self._document = document
-        self._spans: dict[int, list[tuple[int, int, bool]]] | None = None
+        self._marks: dict[int, list[Mark]] | None = None
 
     def of(self, diagnostic: Diagnostic) -> tuple[str, str] | None:
         """The masked line and the carets under it; ``None`` where there is no text to show."""
-        document, number = self._document, diagnostic.line
-        if document is None or number is None or diagnostic.column is None or not document.lines.text:
+        document, number, column = self._document, diagnostic.line, diagnostic.column
+        if document is None or number is None or column is None or not document.lines.text:
             return None
-        source = document.lines.line(number)
-        root = document.root
-        pieces = _unparsed(source) if root is None else self._masked(document, root, number, source)
-        shown, columns = _render(pieces, len(source))
-        start = columns[min(diagnostic.column - 1, len(source))]
+        line = document.lines.line(number)
+        begin, stop = max(column - 1 - WINDOW, 0), min(column - 1 + WINDOW, len(line))
+        if document.root is None:
+            pieces = _unparsed(line[begin:stop], begin)
+        else:
+            pieces = self._masked(document, document.root, number, line, begin, stop)
         same_line = diagnostic.end_line == number and diagnostic.end_column is not None
-        stop = columns[min((diagnostic.end_column or 1) - 1, len(source))] if same_line else len(shown)
-        return _cropped(shown, start, max(stop, start + 1))
+        end = min((diagnostic.end_column or 1) - 1, stop) if same_line else stop
+        return _drawn(pieces, column - 1, max(end, column), cut=(begin > 0, stop < len(line)))
 
-    def _masked(self, document: Document, root: Node, number: int, source: str) -> list[tuple[int, int, str]]:
-        """The pieces of a line: where each begins and ends in the source, and what is shown for it."""
-        if self._spans is None:
-            self._spans = _spans(document, root)
+    def _masked(self, document: Document, root: Node, number: int, line: str, begin: int, stop: int) -> list[Piece]:
+        """The pieces of a line between ``begin`` and ``stop``."""
+        if self._marks is None:
+            self._marks = _marks(document, root)
         first = document.lines.start(number)
-        pieces: list[tuple[int, int, str]] = []
-        at = 0
-        for start, end, show in sorted(self._spans.get(number, ())):
-            begin, stop = max(start - first, at), min(end - first, len(source))
-            if not _between(source, at, begin, pieces):
-                return pieces
-            if stop > begin:
-                pieces.append((begin, stop, source[begin:stop] if show else MASK))
-            at = max(begin, stop)
-        _between(source, at, len(source), pieces)
+        marks = self._marks.get(number, [])
+        pieces: list[Piece] = []
+        at = begin
+        for mark in marks[max(bisect_left(marks, (first + begin,)) - 1, 0) :]:
+            start, end = max(mark.start - first, at), min(mark.end - first, stop)
+            if start >= stop or not _between(line, at, start, pieces):
+                break
+            if end > start:
+                pieces.append(Piece(start, end, line[start:end] if mark.show else MASK))
+            at = max(start, end)
+        else:
+            _between(line, at, stop, pieces)
         return pieces
 
 
-def _spans(document: Document, root: Node) -> dict[int, list[tuple[int, int, bool]]]:
-    """For each line the scalars on it, as offsets into the text, and whether they may be shown."""
-    spans: dict[int, list[tuple[int, int, bool]]] = defaultdict(list)
+def _marks(document: Document, root: Node) -> dict[int, list[Mark]]:
+    """The scalars on each line, in their order."""
+    marks: dict[int, list[Mark]] = defaultdict(list)
     for path, node, is_key in scalars(root):
         allowed = names_allowed(path[:-1]) if is_key else harmless(path)
         show = allowed and presentable(document.lines.text[node.start : node.end])
-        for line in _lines_of(document, node):
-            spans[line].append((node.start, node.end, show))
-    return spans
+        first, last = document.lines.position(node.start)[0], document.lines.position(node.end)[0]
+        for line in range(first, last + 1):
+            marks[line].append(Mark(node.start, node.end, show))
+    for on_line in marks.values():
+        on_line.sort()
+    return marks
 
 
-def _lines_of(document: Document, node: Node) -> range:
-    return range(document.lines.position(node.start)[0], document.lines.position(node.end)[0] + 1)
-
-
-def _between(source: str, start: int, stop: int, pieces: list[tuple[int, int, str]]) -> bool:
+def _between(line: str, start: int, stop: int, pieces: list[Piece]) -> bool:
     """Add what stands between scalars: structure as it is, anything else masked. False where a comment begins."""
     at = start
     while at < stop:
         end = at + 1
-        if source[at] in _STRUCTURE:
-            pieces.append((at, end, source[at].replace("\t", " ")))
-        elif source[at] == "#" and (at == 0 or source[at - 1] in " \t"):
+        if line[at] in _STRUCTURE:
+            pieces.append(Piece(at, end, line[at].replace("\t", " ")))
+        elif line[at] == "#" and (at == 0 or line[at - 1] in " \t"):
             return False
         else:
-            while end < stop and source[end] not in _STRUCTURE:
+            while end < stop and line[end] not in _STRUCTURE:
                 end += 1
-            pieces.append((at, end, MASK))
+            pieces.append(Piece(at, end, MASK))
         at = end
     return True
 
 
-def _unparsed(source: str) -> list[tuple[int, int, str]]:
+def _unparsed(text: str, begin: int) -> list[Piece]:
     """The pieces of a line of which nothing is known: the format's own words, brackets and quotes."""
-    pieces: list[tuple[int, int, str]] = []
-    for found in re.finditer(r"\s|\S+", source):
-        word = found[0]
+    pieces: list[Piece] = []
+    for found in re.finditer(r"\s|\S+", text):
+        word, start, stop = found[0], begin + found.start(), begin + found.end()
         if word.isspace():
-            pieces.append((found.start(), found.end(), " "))
+            pieces.append(Piece(start, stop, " "))
             continue
         if word.startswith("#"):
             break
         inner = word.lstrip(_OPENING)
-        start = found.end() - len(inner)
+        opened = stop - len(inner)
         inner = inner.rstrip(_CLOSING)
-        end = start + len(inner)
-        pieces.append((found.start(), start, source[found.start() : start]))
-        pieces.append((start, end, inner if not inner or inner in KNOWN_KEYS else MASK))
-        pieces.append((end, found.end(), source[end : found.end()]))
+        closed = opened + len(inner)
+        known = inner in KNOWN_KEYS and found.start() > 0  # the window may begin within a word
+        pieces.append(Piece(start, opened, word[: opened - start]))
+        pieces.append(Piece(opened, closed, inner if known or not inner else MASK))
+        pieces.append(Piece(closed, stop, word[closed - start :]))
     return pieces
 
 
-def _render(pieces: list[tuple[int, int, str]], length: int) -> tuple[str, list[int]]:
-    """The shown line, and for each column of the source the column at which it is shown."""
+def _drawn(pieces: list[Piece], start: int, end: int, cut: tuple[bool, bool]) -> tuple[str, str]:
+    """The line and its carets, no wider than ``WIDEST``. ``cut``: whether there is more on the left, on the right."""
     shown = ""
-    columns: list[int] = []
-    for start, end, text in pieces:
-        columns += [len(shown)] * (start - len(columns))
-        exact = len(text) == end - start and text != MASK
-        columns += [len(shown) + (i if exact else 0) for i in range(end - start)]
-        shown += text
-    columns += [len(shown)] * (length + 1 - len(columns))
-    return shown.rstrip(), columns
-
-
-def _cropped(shown: str, start: int, stop: int) -> tuple[str, str]:
-    """A window of the line around the carets."""
-    stop = max(min(stop, max(len(shown), start + 1)), start + 1)
+    left = right = -1
+    for piece in pieces:
+        exact = len(piece.shown) == piece.end - piece.start and piece.shown != MASK
+        if left < 0 and start < piece.end:
+            left = len(shown) + (max(start - piece.start, 0) if exact else 0)
+        if piece.start < end:
+            right = len(shown) + (min(end - piece.start, len(piece.shown)) if exact else len(piece.shown))
+        shown += piece.shown
+    left = len(shown) if left < 0 else left
+    right = max(right, left + 1)
     if len(shown) > WIDEST:
-        left = max(0, min(start - WIDEST // 3, len(shown) - WIDEST))
-        head, tail = "..." if left else "", "..." if left + WIDEST < len(shown) else ""
-        shown = head + shown[left : left + WIDEST] + tail
-        start, stop = start - left + len(head), min(stop - left, WIDEST) + len(head)
-    return shown, " " * start + "^" * max(stop - start, 1)
+        window = max(0, min(left - WIDEST // 3, len(shown) - WIDEST))
+        cut = (cut[0] or window > 0, cut[1] or window + WIDEST < len(shown))
+        shown, left, right = shown[window : window + WIDEST], left - window, min(right - window, WIDEST)
+    shown = ("..." if cut[0] else "") + shown.rstrip() + ("..." if cut[1] else "")
+    shift = 3 if cut[0] else 0
+    return shown, " " * (left + shift) + "^" * max(right - left, 1)

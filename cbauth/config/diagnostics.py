@@ -14,7 +14,22 @@ from typing import Any, NamedTuple
 
 from cbauth.config.privacy import presentable
 
-__all__ = ["ERROR", "WARNING", "Diagnostic", "Finding", "Path", "Place", "Span", "counts", "key_text", "printable"]
+__all__ = [
+    "ERROR",
+    "MOST",
+    "WARNING",
+    "Diagnostic",
+    "Finding",
+    "Path",
+    "Place",
+    "Span",
+    "counts",
+    "key_text",
+    "printable",
+]
+
+MOST = 1000
+"""No check finds more than this many problems: a hostile file must not fill the memory with them."""
 
 ERROR = "error"
 WARNING = "warning"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbauth.config import compiler, rules, schema
-from cbauth.config.diagnostics import Diagnostic, Finding, counts, key_text, printable
+from cbauth.config.diagnostics import MOST, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.mapping import plain
 from cbauth.config.policies import compiled
@@ -79,7 +80,7 @@ def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
     model = None
     if not problems:
         model, problems = schema.validate_policy(data)
-        problems = _settled([*problems, *rules.nulls(data)])
+        problems = _settled([*problems, *islice(rules.nulls(data), MOST)])
     if model is None or problems:
         raise _error("the policy", _unplaced(problems))
     return compiled(compiler.given(model))
@@ -87,11 +88,11 @@ def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
 
 def _examine(data: Any, *, nulls: bool, secrets: bool) -> tuple[File | None, list[Finding]]:
     model, findings = schema.validate_file(data)
-    findings += rules.check(data)
+    findings += islice(rules.check(data), MOST)
     if nulls:
-        findings += rules.nulls(data)
+        findings += islice(rules.nulls(data), MOST)
     if secrets:
-        findings += rules.literal_secrets(data)
+        findings += islice(rules.literal_secrets(data), MOST)
     return model, _settled(findings) if findings else findings
 
 

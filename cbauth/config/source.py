@@ -86,5 +86,3 @@ def _instead(mode: int) -> tuple[str, str]:
     if stat.S_ISFIFO(mode):
         return "this is a pipe", "name a regular file; `-` reads standard input in `cbauth validate`"
     return "this is a device or socket", "name a regular file"
-
-

@@ -131,9 +131,11 @@ class Roster:
 
     def first(self) -> int | None:
         """The first admitted position in rank order."""
-        while self._cursor < self.size and self._cursor in self.refused:
-            self._cursor += 1
-        return self._cursor if self._cursor < self.size else None
+        cursor, refused = self._cursor, self.refused
+        while cursor in refused:
+            cursor += 1
+        self._cursor = cursor
+        return cursor if cursor < self.size else None
 
     def turn(self) -> tuple[int, ...]:
         """One turn of the wheel over the admitted positions."""

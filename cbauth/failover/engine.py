@@ -28,6 +28,7 @@ from cbauth.core.health import (
 )
 from cbauth.core.models import expand
 from cbauth.events import Event, EventBus
+from cbauth.failover.arguments import a_name
 from cbauth.failover.happenings import Recoveries, differences, happening
 from cbauth.failover.lineup import Choice, Lineup, judge
 from cbauth.failover.member import Member
@@ -106,6 +107,10 @@ class Engine:
             now = self.clock()
             for member in ranked:
                 self._recoveries.watch(member.profile_id, self._health(member.own_key), now)
+
+    def find(self, profile_id: object) -> Member | None:
+        """The member with this id, ``None`` for an unknown one. Raises ``ConfigError`` for what cannot be an id."""
+        return self.by_id.get(profile_id if isinstance(profile_id, str) else a_name(profile_id, "profile_id"))
 
     def models_of(self, request: str | None) -> tuple[str | None, ...]:
         """The models that a request stands for, in the order in which they are tried."""

@@ -108,6 +108,11 @@ class Lease:
         return self._secret.reveal()
 
     @property
+    def revealed(self) -> tuple[str, ...]:
+        """The token, if it was ever fetched: what has to be struck out of texts about this lease."""
+        return () if self._secret is None else (self._secret.reveal(),)
+
+    @property
     def touched(self) -> bool:
         """Whether its token or headers were read."""
         return self._read
@@ -281,8 +286,9 @@ def outcome_of(told: object, lease: Lease) -> Outcome:
         outcome = classify(told, protocol=member.protocol, rules=lease._engine.rules_for(member))
     if not outcome.message:
         return outcome
-    known = (lease._secret.reveal(),) if lease._secret is not None else ()
-    message = redact(outcome.message, known)[:MESSAGE_LENGTH]
+    message = redact(outcome.message, lease.revealed)[:MESSAGE_LENGTH]
+    if message == outcome.message:
+        return outcome
     return Outcome(outcome.kind, outcome.retry_after, outcome.scope, message, outcome.status)
 
 

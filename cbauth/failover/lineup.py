@@ -112,8 +112,8 @@ class Lineup:
         first = None if rotates else roster.first()
         if first is not None and first not in roster.testing and self.members[first].source.missing() is None:
             leader = self.choice(first, store, preferred=first == 0)
-            self.standing = Standing(self._seen, roster.expires, (leader,), ())
-            return self.standing
+            self.standing = standing = Standing(self._seen, roster.expires, (leader,), ())
+            return standing
         for passed, position in enumerate(roster.turn() if rotates else self._by_rank()):
             member = self.members[position]
             if position in roster.testing:
@@ -174,13 +174,9 @@ def judge(member: Member, model: str | None, store: Store, now: float) -> Admiss
     own, shared = store.read(member.own_key), store.read(member.shared_key)
     if own is None and shared is None:
         return FREE
-    return admission(
-        _mended(member.own_key, own, member, store, now),
-        _mended(member.shared_key, shared, member, store, now),
-        member.policy.breaker,
-        model,
-        now,
-    )
+    mended = None if own is None else _mended(member.own_key, own, member, store, now)
+    mended_shared = None if shared is None else _mended(member.shared_key, shared, member, store, now)
+    return admission(mended, mended_shared, member.policy.breaker, model, now)
 
 
 def _mended(key: str, record: Record | None, member: Member, store: Store, now: float) -> Health | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cbauth.failover.arguments import a_name, an_instance
 from cbauth.failover.member import Member, health_keys
 from cbauth.failover.records import Status
-from cbauth.managers.base import ProfileManager, require
+from cbauth.managers.base import ProfileManager
 from cbauth.managers.profiles import AuthProfile, Credentials
 from cbauth.outcomes import KINDS, Outcome, redact
 from cbauth.secrets import Given, Nothing
@@ -27,7 +28,7 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
     """
 
     def _check(self, profile: AuthProfile) -> None:
-        require(profile, AuthProfile)
+        an_instance(profile, AuthProfile)
 
     def _member_of(self, profile: AuthProfile, order: int, known: Member | None) -> Member:
         own, shared = health_keys(profile.id, profile.provider, profile.metadata.get("base_url"), "given")
@@ -67,7 +68,7 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
         """The profile to use next, or ``None`` when all rest. A session keeps its profile while that one is healthy."""
         engine = self._engine
         if session_id is not None:
-            return self._next_for(session_id)
+            return self._next_for(a_name(session_id, "session_id"))
         choice = engine.lead(None, engine.clock())
         if choice is None:
             return None
@@ -94,12 +95,12 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
 
     def get_profile_for_session(self, session_id: str) -> AuthProfile | None:
         """The profile a session is bound to, healthy or not; ``None`` when it is bound to none."""
-        profile_id = self._engine.sessions.bound(session_id, None, self._engine.clock())
+        profile_id = self._engine.sessions.bound(a_name(session_id, "session_id"), None, self._engine.clock())
         return None if profile_id is None else self.get_profile(profile_id)
 
     def release_session(self, session_id: str) -> None:
         """Forget a session's binding."""
-        self._engine.sessions.release(session_id)
+        self._engine.sessions.release(a_name(session_id, "session_id"))
 
     # telling
 
@@ -120,7 +121,7 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
         """
         if kind is not None or retry_after is not None:
             Outcome(kind if kind is not None else KINDS[0], retry_after)  # says what is wrong with them
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         if member is None:
             return
         message = "" if error is None else str(error)
@@ -138,22 +139,23 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
     @staticmethod
     def _known_secrets(member: Member) -> tuple[str, ...]:
         origin = member.origin
-        return tuple(origin.credentials.values()) if isinstance(origin, AuthProfile) else ()
+        held = origin.credentials if isinstance(origin, AuthProfile) else None
+        return held.given() if isinstance(held, Credentials) else ()
 
     def mark_success(self, profile_id: str) -> None:
         """Record a success: counts and running cooldowns are cleared."""
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         if member is not None:
             self._engine.succeed(member, permit=self._engine.let_go(profile_id))
 
     def is_in_cooldown(self, profile_id: str) -> bool:
         """Whether a cooldown of this profile runs now; unknown ids are not in one."""
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         return member is not None and self._engine.status_of(member).in_cooldown
 
     def recover_profile(self, profile_id: str) -> None:
         """End the profile's cooldown now. The failure count stays, so that the next failure rests it longer."""
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         if member is not None:
             self._engine.recover(member)
 

@@ -8,8 +8,8 @@ from random import Random
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from cbauth.config import compile_policy
-from cbauth.errors import ConfigError
 from cbauth.events import Handler
+from cbauth.failover.arguments import a_clock, a_store, some
 from cbauth.failover.engine import Engine
 from cbauth.failover.member import Member
 from cbauth.plan import Policy
@@ -39,15 +39,13 @@ class ProfileManager(Generic[P]):
         profiles: Iterable[P] = (),
         *,
         policy: Mapping[str, Any] | Policy | None = None,
-        store: Store | None = None,
+        store: Store | str | None = None,
         clock: Clock = time.time,
         rng: Random | None = None,
     ) -> None:
         compiled = compile_policy(policy)
-        self._open(
-            Engine(store=store if store is not None else MemoryStore(), policy=compiled, clock=clock, rng=rng),
-            owns=True,
-        )
+        opened = a_store(store, MemoryStore)
+        self._open(Engine(store=opened, policy=compiled, clock=a_clock(clock), rng=rng), owns=True)
         self._add_all(profiles)
 
     @classmethod
@@ -81,7 +79,7 @@ class ProfileManager(Generic[P]):
         engine = self._engine
         members = {m.profile_id: m for m in sorted(engine.members, key=lambda m: m.order)}
         following = max((m.order for m in members.values()), default=-1) + 1
-        for profile in profiles:
+        for profile in some(profiles, "profiles"):
             self._check(profile)
             known = members.get(profile.id)
             members[profile.id] = self._member_of(profile, following if known is None else known.order, known)
@@ -90,7 +88,7 @@ class ProfileManager(Generic[P]):
 
     def remove_profile(self, profile_id: str) -> bool:
         """Forget a profile and its health; whether the id was known."""
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         if member is None:
             return False
         self._engine.reset(member)
@@ -99,7 +97,7 @@ class ProfileManager(Generic[P]):
 
     def get_profile(self, profile_id: str) -> P | None:
         """The profile with this id, or ``None``."""
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         return None if member is None else self._face(member)
 
     def get_all_profiles(self) -> list[P]:
@@ -132,9 +130,3 @@ class ProfileManager(Generic[P]):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def require(profile: object, kind: type[Any]) -> None:
-    """Raise ``ConfigError`` when ``profile`` is not a ``kind``."""
-    if not isinstance(profile, kind):
-        raise ConfigError(f"expected a {kind.__name__}, got {type(profile).__name__}")

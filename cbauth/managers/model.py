@@ -10,9 +10,10 @@ from typing import Any
 
 from cbauth.core.breaker import Circuit
 from cbauth.core.models import Models
+from cbauth.failover.arguments import a_name, a_name_or_none, an_instance
 from cbauth.failover.lineup import Choice
 from cbauth.failover.member import Member, health_keys
-from cbauth.managers.base import Clock, ProfileManager, require
+from cbauth.managers.base import Clock, ProfileManager
 from cbauth.managers.profiles import ModelProfile, ProfileSelection
 from cbauth.managers.tokens import ManagedToken, TokenManager
 from cbauth.outcomes import classify, redact
@@ -34,7 +35,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
         profiles: Iterable[ModelProfile] = (),
         *,
         policy: Mapping[str, Any] | Policy | None = None,
-        store: Store | None = None,
+        store: Store | str | None = None,
         oauth: TokenManager | None = None,
         clock: Clock = time.time,
     ) -> None:
@@ -74,7 +75,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
             )
 
     def _check(self, profile: ModelProfile) -> None:
-        require(profile, ModelProfile)
+        an_instance(profile, ModelProfile)
 
     def _member_of(self, profile: ModelProfile, order: int, known: Member | None) -> Member:
         from cbauth.config import builtin_providers
@@ -139,7 +140,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
 
     def _switch(self, profile_id: str, *, enabled: bool) -> bool:
         engine = self._engine
-        member = engine.by_id.get(profile_id)
+        member = engine.find(profile_id)
         if member is None:
             return False
         origin = member.origin
@@ -152,6 +153,8 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
 
     def profile_supports_model(self, profile: ModelProfile, model: str) -> bool:
         """Whether ``profile`` serves ``model``, by name or wildcard."""
+        an_instance(profile, ModelProfile)
+        a_name(model, "model")
         member = self._engine.by_id.get(profile.id)
         if member is None or member.origin not in (None, profile):
             member = self._member_of(profile, 0, None)
@@ -159,6 +162,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
 
     def is_profile_ready(self, profile: ModelProfile) -> bool:
         """Whether a credential can be had: a key, or a login whose token is fresh or can be refreshed."""
+        an_instance(profile, ModelProfile)
         member = self._engine.by_id.get(profile.id)
         if member is None or member.origin not in (None, profile):
             member = self._member_of(profile, 0, None)
@@ -169,7 +173,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
 
         Raises ``AuthError`` (``LoginRequiredError``) when it cannot be had.
         """
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         return None if member is None else member.source.get().reveal() or None
 
     # choosing
@@ -181,7 +185,9 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
         ``permit_timeout``, gives it back.
         """
         engine = self._engine
-        choice = engine.lead(preferred_model, engine.clock())
+        if preferred_model is not None and type(preferred_model) is not str:
+            a_name(preferred_model, "preferred_model")
+        choice = engine.lead(preferred_model or None, engine.clock())
         return None if choice is None else self._selection(choice, preferred_model, "primary")
 
     def get_next_available_profile(
@@ -190,7 +196,9 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
         """Record one failure of ``failed_profile_id`` and choose another profile; ``None`` if none is left."""
         engine = self._engine
         self.record_failure(failed_profile_id)
-        choice = engine.choose(preferred_model, engine.clock(), exclude=(failed_profile_id,))
+        choice = engine.choose(
+            a_name_or_none(preferred_model, "preferred_model"), engine.clock(), exclude=(failed_profile_id,)
+        )
         if choice is None:
             return None
         engine.publish("profile:failover", choice.member, model=preferred_model, failed_profile_id=failed_profile_id)
@@ -215,7 +223,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
         ``error`` is an exception, a response or text. What it is decides whether the circuit counts it or a credential
         cools down; without one, and for errors nobody recognises, it counts as ``server``.
         """
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         if member is None:
             return
         kind, message, hint, scope = "server", "", None, None
@@ -230,13 +238,13 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
 
     def record_success(self, profile_id: str) -> None:
         """Record a success: the count is cleared and a half-open circuit closes. Unknown ids are ignored."""
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         if member is not None:
             self._engine.succeed(member, permit=self._engine.let_go(profile_id))
 
     def open_circuit(self, profile_id: str) -> None:
         """Open a profile's circuit now, for ``open_for``. Unknown ids are ignored."""
-        member = self._engine.by_id.get(profile_id)
+        member = self._engine.find(profile_id)
         if member is not None:
             self._engine.trip(member)
 

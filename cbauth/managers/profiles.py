@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, NoReturn
 
 from cbauth.errors import ConfigError
@@ -43,6 +44,10 @@ class Credentials(Mapping[str, str]):
         credentials = cls()
         credentials._secrets[key] = source
         return credentials
+
+    def given(self) -> tuple[str, ...]:
+        """The values that were given as text; nothing is fetched."""
+        return tuple([held.reveal() for held in self._secrets.values() if isinstance(held, Secret)])
 
     def __getitem__(self, key: str) -> str:
         held = self._secrets[key]
@@ -89,6 +94,8 @@ class AuthProfile:
         if not isinstance(self.credentials, Credentials):
             object.__setattr__(self, "credentials", Credentials(self.credentials))
         _check_priority(self)
+        if not isinstance(self.metadata, Mapping):
+            raise ConfigError(f"profile {self.id}: metadata has to be a mapping, not {type(self.metadata).__name__}")
         object.__setattr__(self, "metadata", dict(self.metadata))
 
     def __hash__(self) -> int:
@@ -168,5 +175,6 @@ def _check_choice(profile: Any, name: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_priority(profile: Any) -> None:
-    if isinstance(profile.priority, bool) or not isinstance(profile.priority, int | float):
+    number = profile.priority
+    if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
         raise ConfigError(f"profile {profile.id}: priority has to be a number")

@@ -118,7 +118,7 @@ def _of_answer(answer: Answer, protocol: str | None, rules: list[Rule]) -> Outco
         return None
     wait = hint(
         answer.headers,
-        now=time.time(),
+        now=time.time,
         waits=said.waits,
         quoted=said.headers,
         text=message,

@@ -14,7 +14,7 @@ Sources: RFC 9110 section 10.2.3 (Retry-After), RFC 3339, google.rpc.RetryInfo, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
 
 from cbauth.outcomes.peeking import called, peek
@@ -53,10 +53,14 @@ _EPOCH_MILLISECONDS = 1e11
 _EPOCH_END = 1e14
 
 
+Clock = Callable[[], float]
+"""Epoch seconds. It is asked only when a moment has to be told from now, which few answers need."""
+
+
 def hint(
     headers: Mapping[str, str],
     *,
-    now: float,
+    now: Clock,
     waits: Iterable[tuple[str, object]] = (),
     quoted: Mapping[str, str] | None = None,
     text: str = "",
@@ -65,14 +69,17 @@ def hint(
     """Seconds until the provider wants to be asked again, or ``None`` if it did not say.
 
     ``headers`` have names in lower case, ``quoted`` are those that a gateway passes on in its body. ``waits`` are named
-    fields of the body, ``text`` its message. ``now`` is epoch seconds. ``buckets`` is false where an empty bucket says
-    nothing about the failure.
+    fields of the body, ``text`` its message. ``now`` is the clock of this machine. ``buckets`` is false where an empty
+    bucket says nothing about the failure.
     """
-    now = _moment(headers.get("date", "")) or now
-    return next((wait for wait in _hints(headers, now, waits, quoted or {}, text, buckets) if wait is not None), None)
+
+    def clock() -> float:
+        return _moment(headers.get("date", "")) or now()
+
+    return next((wait for wait in _hints(headers, clock, waits, quoted or {}, text, buckets) if wait is not None), None)
 
 
-def seconds(value: object, now: float) -> float | None:
+def seconds(value: object, now: Clock) -> float | None:
     """A wait in any form: seconds, ``6m0s``, an HTTP date, an RFC 3339 date, a duration object; else ``None``."""
     if value is None:
         return None
@@ -85,7 +92,7 @@ def seconds(value: object, now: float) -> float | None:
         if _DURATION.fullmatch(value):
             return _length(value)
         moment = _moment(value)
-        return None if moment is None else max(0.0, moment - now)
+        return None if moment is None else max(0.0, moment - now())
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
@@ -105,7 +112,7 @@ def is_empty(headers: Mapping[str, str], name: str) -> bool | None:
 
 def _hints(
     headers: Mapping[str, str],
-    now: float,
+    now: Clock,
     waits: Iterable[tuple[str, object]],
     quoted: Mapping[str, str],
     text: str,
@@ -123,7 +130,7 @@ def _hints(
     yield _told(text, now)
 
 
-def _refill(headers: Mapping[str, str], now: float) -> float | None:
+def _refill(headers: Mapping[str, str], now: Clock) -> float | None:
     """Until the last of the empty buckets is filled again."""
     empty: list[float] = []
     untold: list[float] = []
@@ -141,7 +148,7 @@ def _refill(headers: Mapping[str, str], now: float) -> float | None:
     return max(empty or untold, default=None)
 
 
-def _reset(value: str, now: float) -> float | None:
+def _reset(value: str, now: Clock) -> float | None:
     value = value.strip()
     if not _NUMBER.fullmatch(value):
         return seconds(value, now)
@@ -149,17 +156,17 @@ def _reset(value: str, now: float) -> float | None:
     if number >= _EPOCH_END:
         return None
     if number >= _EPOCH_MILLISECONDS:
-        return max(0.0, number / 1000 - now)
-    return max(0.0, number - now) if number >= _EPOCH_SECONDS else number
+        return max(0.0, number / 1000 - now())
+    return max(0.0, number - now()) if number >= _EPOCH_SECONDS else number
 
 
-def _told(text: str, now: float) -> float | None:
+def _told(text: str, now: Clock) -> float | None:
     found = _PROSE.search(text)
     if found is not None:
         return seconds(found[1], now)
     found = _REGAIN.search(text)
     moment = None if found is None else _moment(f"{found[1]}T{found[2]}:00Z")
-    return None if moment is None else max(0.0, moment - now)
+    return None if moment is None else max(0.0, moment - now())
 
 
 def _length(text: str) -> float | None:

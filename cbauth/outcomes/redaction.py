@@ -17,6 +17,10 @@ SHORTEST = 4
 """Secrets shorter than this are replaced only where they stand alone: inside words they would hit every other text."""
 LONGEST = 4096
 MESSAGE = 300
+REMEMBERED = 256
+
+_clean: set[str] = set()
+"""Texts that were looked through and held nothing to hide: the same words cost nothing the next time."""
 
 # Invisible characters go without a trace, since they can be put into a key to hide it; all others leave a blank.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+")
@@ -76,9 +80,20 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     ``secrets`` are known ones, such as the token that was sent: they go wherever they stand, percent-encoded too, and
     cut off where the text ends with an ellipsis.
     """
-    known = _known(secrets)
+    known = _known(secrets, text)
     for secret in known:
         text = _without(text, secret)
+    if text in _clean:
+        return text
+    shown = _hidden(text, known)
+    if shown == text and len(text) <= LONGEST:
+        if len(_clean) >= REMEMBERED:
+            _clean.clear()
+        _clean.add(text)
+    return shown
+
+
+def _hidden(text: str, known: list[str]) -> str:
     if not text.isprintable() or "  " in text:
         text = _CONTROL.sub(" ", _INVISIBLE.sub("", text)).strip()
         for secret in known:
@@ -111,10 +126,10 @@ def brief(text: str, secrets: Iterable[str] = ()) -> str:
     return (head if blank and len(head) > MESSAGE // 2 else text[: MESSAGE - 1]) + "…"
 
 
-def _known(secrets: Iterable[str]) -> list[str]:
-    """The secrets and their percent-encoded forms, longest first: one may be a part of another."""
+def _known(secrets: Iterable[str], text: str) -> list[str]:
+    """The secrets, and their percent-encoded forms where ``text`` may hold one; longest first: one may be a part of another."""
     known = {secret for secret in secrets if isinstance(secret, str) and secret.strip()}
-    awkward = {secret for secret in known if not secret.isalnum()}
+    awkward = {secret for secret in known if not secret.isalnum()} if "%" in text else None
     if awkward:
         from urllib.parse import quote
 

@@ -91,7 +91,8 @@ _DEEPEST = 12
 
 def homes(error: BaseException) -> tuple[tuple[str, str], ...]:
     """Package and name of each class that ``error`` is an instance of, the narrowest first."""
-    return _homes(type(error))
+    cls: type = type(error)
+    return _homes(cls)
 
 
 @lru_cache(maxsize=256)

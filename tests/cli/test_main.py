@@ -119,6 +119,14 @@ def test_help_lists_every_command_and_every_command_can_be_loaded(capsys: pytest
         assert f"Usage: cbauth {name}" in capsys.readouterr().out
 
 
+def test_shells_can_complete_the_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"_CBAUTH_COMPLETE": "bash_complete", "COMP_WORDS": "cbauth v", "COMP_CWORD": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().out.split() == ["plain,validate"]
+
+
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"cbauth {cbauth.__version__}\n"

@@ -176,14 +176,19 @@ def test_text_shows_the_line_with_a_caret_and_masks_what_may_be_secret(
         ("  a: {provider: nobody, base_url: https://CANARY@h}", "  a: {provider: nobody, base_url: ***}"),
         ("  a: {provider: sk-CANARYabcdefghijklmnop}", "  a: {provider: ***}"),
         ("  a: {provider: nobody, metadata: {é: ü}}", "  a: {provider: nobody, metadata: {***: ***}}"),
+        ("  a: {provider: nobody, policy: {x-y: CANARY}}", "  a: {provider: nobody, policy: {x-y: ***}}"),
+        (
+            "  a: {provider: nobody, metadata: &m {provider: CANARY}, x-y: *m}",
+            "  a: {provider: nobody, metadata: *** {***: ***}, x-y: ***}",
+        ),
         ("  a: {provider: nobody, oauth: {account: CANARY}}", "  a: {provider: nobody, oauth: {account: ***}}"),
         (
             "  a: {provider: nobody, policy: {breaker: {open_for: 1m}, cooldown: {auth: {cap: 1h}}}}",
             "  a: {provider: nobody, policy: {breaker: {open_for: 1m}, cooldown: {auth: {cap: 1h}}}}",
         ),
         (
-            "  a: {provider: nobody, policy: {retry: {backoff: {cap: 8s}}, CANARY: {CANARY: 2}}}",
-            "  a: {provider: nobody, policy: {retry: {backoff: {cap: 8s}}, ***: {***: ***}}}",
+            "  a: {provider: nobody, policy: {retry: {backoff: {cap: 8s, x-y: CANARY}}, x-z: {CANARY: 2}}}",
+            "  a: {provider: nobody, policy: {retry: {backoff: {cap: 8s, x-y: ***}}, x-z: {***: ***}}}",
         ),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cbauth.config.diagnostics import MOST
 from cbauth.config.document import parse
 from cbauth.config.document.nodes import find
 
@@ -52,6 +53,7 @@ def codes(source: str | bytes) -> list[str]:
         ("!!null ''", None),
         ("! 12", "12"),
         ("&anchor ! 12", "12"),
+        ("1" + "x" * 100, "1" + "x" * 100),
         ("&anchor 12", 12),
     ],
 )
@@ -67,9 +69,9 @@ def test_not_a_number_is_a_number() -> None:
 
 def test_places_count_characters_from_one_whatever_their_width() -> None:
     document = parse('é😀: [x, "ü", {k: 12}]\r\nb: y\n')
+    assert document.root is not None
     key, value = find(document.root, ("é😀", 2, "k"))
     assert key is not None
-    assert value is not None
     assert document.lines.span(key.start, key.end) == (1, 15, 1, 16)
     assert document.lines.span(value.start, value.end) == (1, 18, 1, 20)
     assert document.span(("b",), at_key=True) == (2, 1, 2, 2)
@@ -225,6 +227,11 @@ def test_a_megabyte_of_nonsense_takes_seconds_at_most(text: str) -> None:
     started = time.process_time()
     assert parse(text).problems
     assert time.process_time() - started < 20  # quadratic work would take minutes
+
+
+def test_no_more_problems_are_kept_than_anybody_could_mend() -> None:
+    assert codes("a: 1\n" * 100_000) == ["CBA111"] * MOST
+    assert codes("\x00\n" * 100_000) == ["CBA110"] * 100
 
 
 @pytest.mark.parametrize(

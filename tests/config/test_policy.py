@@ -55,6 +55,11 @@ def test_every_key_of_the_yaml_shape_arrives_where_it_belongs() -> None:
     assert policy.retry == replace(DEFAULT_POLICY.retry, attempts=11, max_wait=12.0, backoff=backoff)
 
 
+def test_one_key_leaves_its_neighbours_as_they_are() -> None:
+    retry = compile_policy({"retry": {"backoff": {"cap": 3}}}).retry
+    assert retry == replace(DEFAULT_POLICY.retry, backoff=replace(DEFAULT_POLICY.retry.backoff, cap=3.0))
+
+
 def test_nothing_is_the_default_and_a_policy_is_itself() -> None:
     mine = Policy(rotation=replace(DEFAULT_POLICY.rotation, sticky=False))
     assert compile_policy(None) is DEFAULT_POLICY

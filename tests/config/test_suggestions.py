@@ -7,6 +7,7 @@ import time
 import pytest
 
 from cbauth.config import check
+from cbauth.config.diagnostics import MOST
 from cbauth.config.suggest import nearest
 
 KEYS = ("api_key", "base_url", "models", "priority", "provider", "weight")
@@ -41,6 +42,6 @@ def test_a_hundred_thousand_misspelt_words_stay_cheap() -> None:
     profiles = "".join(f"  p{i}: {{provider: qq{i}x, priorty{i}: 1}}\n" for i in range(15000))
     started = time.process_time()
     problems = check(f"version: 1\nproviders:\n{providers}profiles:\n{profiles}")
-    assert len(problems) == 30000
+    assert len(problems) == 2 * MOST  # the schema's and the rules'
     assert time.process_time() - started < 20  # without a budget it would take many minutes
     assert problems[1].help == "did you mean `priority`?"

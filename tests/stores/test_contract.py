@@ -31,8 +31,9 @@ def test_a_new_store_is_empty(store: Store) -> None:
 
 
 @pytest.mark.parametrize("record", [FULL, BLANK, Binding("team", 1_700_000_000.25)], ids=["full", "blank", "binding"])
-def test_what_is_written_is_read(store: Store, record: Record) -> None:
+def test_what_is_written_is_read_and_stays_after_a_refresh(store: Store, record: Record) -> None:
     put(store, "k", record)
+    store.refresh()
     assert store.read("k") == record
     assert list(store.keys()) == ["k"]
 

@@ -80,6 +80,15 @@ def test_a_change_made_elsewhere_is_seen_within_50_ms(open_sqlite: Opener, ticks
     assert mine.read("a") is None
 
 
+def test_a_refresh_sees_it_at_once(open_sqlite: Opener) -> None:
+    mine, theirs = open_sqlite(), open_sqlite()
+    assert mine.generation == 0
+    put(theirs, "k", counted(1))
+    assert mine.generation == 0, "no time has passed, so nobody looks"
+    mine.refresh()
+    assert (mine.generation, count(mine.read("k"))) == (1, 1)
+
+
 def test_looking_when_nothing_changed_changes_nothing(open_sqlite: Opener, ticks: FakeClock) -> None:
     mine, theirs = open_sqlite(), open_sqlite()
     put(mine, "k", counted(1))

@@ -34,6 +34,10 @@ class Setting:
         self._monkeypatch = monkeypatch
         self._toolkits: list[cbauth.Toolkit] = []
 
+    def setenv(self, name: str, value: str) -> None:
+        """Set an environment variable for the rest of the test."""
+        self._monkeypatch.setenv(name, value)
+
     def config(
         self, profiles: Mapping[str, Mapping[str, Any]], *, acme: str = "openai", bravo: str = "openai", **rest: Any
     ) -> dict[str, Any]:
@@ -46,7 +50,7 @@ class Setting:
             written[name] = {"provider": "acme", "models": ["*"], **profile}
             if "oauth" not in profile:
                 variable = f"KEY_{name.upper().replace('-', '_')}"
-                self._monkeypatch.setenv(variable, key(name))
+                self.setenv(variable, key(name))
                 written[name].setdefault("api_key", f"env:{variable}")
         login = {"issuer": "https://login.acme.example", "client_id": "cbauth"}
         return {

@@ -62,8 +62,8 @@ class Document:
         if self.root is None:
             return Span(1, 1, 1, 1)
         key, value = find(self.root, path)
-        node = key if at_key and key is not None else value if value is not None else self.root
-        if not path or node is self.root:
+        node = key if at_key and key is not None else value
+        if node is self.root:
             return Span(*self.lines.position(self.root.start), *self.lines.position(self.root.start))
         return self.lines.span(node.start, node.end)
 

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from cbauth.config.diagnostics import Diagnostic, Path, Place, key_text
+from cbauth.config.diagnostics import MOST, Diagnostic, Path, Place, key_text
 from cbauth.config.document.nodes import MAPPING, SCALAR, SEQUENCE, Node
 from cbauth.config.document.scalars import TooLongError, resolve
 from cbauth.config.document.text import FORBIDDEN, Lines
@@ -89,7 +89,6 @@ class Composer:
         self._anchors: dict[str, tuple[Node, int] | _Frame] = {}  # a frame: what it marks is not finished
         self._root: Node | None = None
         self._documents = 0
-        self._merged = 0
         self.nulls = False
 
     def compose(self, events: Iterable[Any]) -> Node | None:
@@ -235,10 +234,10 @@ class Composer:
         return []
 
     def _merge(self, frame: _Frame, source: Node) -> None:
-        """Take over the keys of ``source`` that are not given explicitly or by an earlier merge."""
-        self._merged += len(source.pairs)
-        if self._merged > MOST_NODES:
-            self._too_much(frame)
+        """Take over the keys of ``source`` that are not given explicitly or by an earlier merge.
+
+        The size of ``source`` has been counted with the alias that names it (law 1).
+        """
         for name, pair in source.pairs.items():
             frame.pairs.setdefault(name, pair)
 
@@ -300,6 +299,8 @@ class Composer:
         path: Path | None = None,
         related: tuple[Place, ...] = (),
     ) -> None:
+        if len(self.problems) >= MOST:
+            return
         self.problems.append(
             Diagnostic(
                 code=code,

@@ -32,13 +32,11 @@ class Node(NamedTuple):
     pairs: Mapping[str, tuple[Node, Node]] = _NO_PAIRS
 
 
-def find(root: Node | None, path: Path) -> tuple[Node | None, Node | None]:
+def find(root: Node, path: Path) -> tuple[Node | None, Node]:
     """The nodes of key and value at ``path``; as far as the path exists. The root and list items have no key node."""
     key: Node | None = None
     node = root
     for part in path:
-        if node is None:
-            break
         if node.kind == MAPPING and isinstance(part, str) and part in node.pairs:
             key, node = node.pairs[part]
         elif node.kind == SEQUENCE and isinstance(part, int) and part < len(node.items):
@@ -49,17 +47,13 @@ def find(root: Node | None, path: Path) -> tuple[Node | None, Node | None]:
 
 
 def scalars(root: Node) -> Iterator[tuple[Path, Node, bool]]:
-    """Every scalar of the text with its path and whether it is a key, each node once, however often it is aliased."""
-    seen: set[int] = set()
+    """Every scalar with its path and whether it is a key; what is aliased comes once for each path."""
     stack: list[tuple[Path, Node]] = [((), root)]
     while stack:
         path, node = stack.pop()
         if node.kind == SCALAR:
             yield path, node, False
             continue
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
         stack.extend(((*path, i), item) for i, item in enumerate(node.items))
         for name, (key, value) in node.pairs.items():
             yield (*path, name), key, True

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from cbauth.config.diagnostics import Finding, Path
+from cbauth.config.diagnostics import MOST, Finding, Path
 from cbauth.config.privacy import presentable, quoted
 from cbauth.config.schema.types import kind_of
 from cbauth.config.suggest import Suggestions
@@ -37,7 +38,7 @@ def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[F
     """One finding for each error; ``data`` is what was validated as ``root``."""
     suggestions = Suggestions()
     found = []
-    for item in error.errors(include_url=False, include_input=False):
+    for item in islice(error.errors(include_url=False, include_input=False), MOST):
         path: Path = tuple(item["loc"])
         at_key = path[-1:] == ("[key]",)
         path = path[:-1] if at_key else path

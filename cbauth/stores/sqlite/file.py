@@ -109,9 +109,6 @@ class StateFile:
         self._inode = _inode(self.path)
         found = Found.REPLACEMENT if self._replaced else Found.SAME if self._inode == self._known else Found.OTHER
         try:
-            if self._warned:
-                connection.execute("BEGIN IMMEDIATE")  # can it be written again?
-                connection.execute("ROLLBACK")
             self._welcome(connection, found)
         except BaseException:
             connection.close()
