@@ -1,10 +1,14 @@
-"""The packages beside which cbauth is measured, each used as its own documentation shows."""
+"""The packages beside which cbauth is measured, each used as its own documentation shows.
+
+They load when they are first asked for, and whichever is missing is left out; most of them ship no types.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 from functools import cache, partial
+from importlib import import_module
 from typing import Any
 
 from benchmarks.measuring import Step
@@ -19,18 +23,14 @@ def noop() -> None:
 @cache
 def breaker() -> Step:
     """A function that does nothing, behind ``circuitbreaker``."""
-    import circuitbreaker
-
-    wrapped: Step = circuitbreaker.circuit(noop)
+    wrapped: Step = import_module("circuitbreaker").circuit(noop)
     return wrapped
 
 
 @cache
 def other_breaker() -> Step:
     """The same behind ``pybreaker``."""
-    import pybreaker
-
-    return partial(pybreaker.CircuitBreaker().call, noop)
+    return partial(import_module("pybreaker").CircuitBreaker().call, noop)
 
 
 @cache
@@ -54,8 +54,7 @@ def deployment(size: int) -> Step:
     """LiteLLM's choice among ``size`` deployments of one model group, with its default strategy and quiet logs."""
     # Its table of prices comes from the package instead of the network; choosing does not look at it.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    import litellm
-
+    litellm = import_module("litellm")
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.ERROR)
     deployments: list[dict[str, Any]] = [

@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -134,8 +135,7 @@ def _where() -> dict[str, str]:
 
 
 def _save(path: str, times: Mapping[str, Times]) -> None:
-    import pyperf
-
+    pyperf = import_module("pyperf")
     benchmarks = [
         pyperf.Benchmark([pyperf.Run(t.rounds, metadata={"name": name, "unit": "second"})])
         for name, t in times.items()

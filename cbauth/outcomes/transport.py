@@ -41,6 +41,7 @@ _CLASSES: dict[tuple[str, str], str | None] = {
             "TransportError": _NETWORK,
         }.items()
     },
+    ("requests", "ConnectTimeout"): _TIMEOUT,  # a ConnectionError, too
     ("requests", "Timeout"): _TIMEOUT,
     ("requests", "ConnectionError"): _NETWORK,
     ("requests", "ChunkedEncodingError"): _NETWORK,
@@ -96,7 +97,7 @@ def homes(error: BaseException) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=256)
-def _homes(cls: type) -> tuple[tuple[str, str], ...]:
+def _homes(cls: type[object]) -> tuple[tuple[str, str], ...]:
     modules = ((base.__dict__.get("__module__"), base.__name__) for base in cls.__mro__)
     return tuple((module.partition(".")[0], name) for module, name in modules if isinstance(module, str))
 

@@ -86,7 +86,7 @@ def test_the_callers_own_mistake_is_raised_unchanged_once_and_harms_nobody(clien
 
 
 def test_an_answer_that_makes_no_sense_is_the_callers_to_judge(setting: Setting) -> None:
-    """A success with a broken body raises ``ValueError`` in the caller's own code: nobody can know whose fault it is."""
+    """A success with a broken body raises ``ValueError`` in the caller's own code: whose fault, nobody can know."""
     toolkit = setting.toolkit(TWO)
     setting.acme.says(key("first"), replies.garbage())
     caller = Caller(HTTPX)
@@ -123,6 +123,15 @@ def test_a_response_that_is_reported_instead_of_raised_counts_the_same(setting: 
                 answered.append(lease.profile_id)
     assert answered == ["second"]
     assert record(toolkit, "first").cooldown_remaining == 9
+
+
+def test_a_lease_serves_any_call_of_an_sdk(setting: Setting) -> None:
+    toolkit = setting.toolkit(TWO)
+    with (
+        toolkit.acquire("gpt-4o") as lease,
+        openai.OpenAI(api_key=lease.token, base_url=lease.base_url, max_retries=0) as client,
+    ):
+        assert [model.id for model in client.models.list()] == ["gpt-4o", "gpt-5"]
 
 
 class TestWhatFollows:

@@ -12,6 +12,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -80,10 +81,8 @@ def all_of(thing: object) -> Iterator[str]:
     for name in ("_repr_html_", "_repr_mimebundle_", "as_dict"):
         if (method := getattr(thing, name, None)) is not None:
             yield str(method())
-    try:
+    with suppress(TypeError, pickle.PicklingError, AttributeError):
         yield repr(pickle.dumps(thing))
-    except (TypeError, pickle.PicklingError, AttributeError):
-        pass
 
 
 def leaks(texts: Iterator[str]) -> list[str]:
@@ -121,7 +120,13 @@ def test_when_all_keys_are_refused_and_quoted_no_text_shows_them(
     texts = [*all_of(error), repr(error.args), *own_frames(error), *watch.texts()]
     for thing in (toolkit, toolkit.plan, *toolkit.status(), *toolkit.explain(client.model), *toolkit.plan.profiles):
         texts += all_of(thing)
-    for thing in (*error.attempts, *error.refusals, toolkit.profiles, toolkit.models, *toolkit.models.get_all_profiles()):
+    for thing in (
+        *error.attempts,
+        *error.refusals,
+        toolkit.profiles,
+        toolkit.models,
+        *toolkit.models.get_all_profiles(),
+    ):
         texts += all_of(thing)
     assert len(watch.events) > len(PROFILES)
     assert leaks(iter(texts)) == []
@@ -151,7 +156,9 @@ def test_a_lease_shows_nothing_and_cannot_be_pickled_or_copied(setting: Setting)
     with attempt as lease:
         assert key("first") in lease.token
         assert key("first") in str(lease.headers)
-        texts = [text for thing in (lease, attempt, attempts, lease.member, lease.member.source) for text in all_of(thing)]
+        texts = [
+            text for thing in (lease, attempt, attempts, lease.member, lease.member.source) for text in all_of(thing)
+        ]
         for spread in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError, match="holds a credential"):
                 spread(lease)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import openai
 import pytest
 
@@ -21,7 +23,12 @@ def caller(request: pytest.FixtureRequest) -> Caller:
 
 @pytest.mark.parametrize("client", CLIENTS, ids=str)
 def test_the_error_says_who_was_tried_who_was_not_why_and_until_when(client: Client, setting: Setting) -> None:
-    profiles = {**TWO, "third": {}, "off": {"enabled": False}, "elsewhere": {"models": ["other-*"]}}
+    profiles: dict[str, dict[str, Any]] = {
+        **TWO,
+        "third": {},
+        "off": {"enabled": False},
+        "elsewhere": {"models": ["other-*"]},
+    }
     toolkit = setting.toolkit(profiles, acme=client.dialect)
     now = setting.clock.now
     setting.acme.says(key("first"), replies.rate_limited(client.dialect, 200))

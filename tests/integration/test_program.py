@@ -1,4 +1,4 @@
-"""The program that the contract shows first, word for word, run as its reader would run it."""
+"""The program that the contract shows first, run as its reader would run it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ import openai
 
 messages = [{"role": "user", "content": "Say hello."}]
 
-toolkit = cbauth.load("profiles.yaml")              # ConfigError carries every problem at once, each with line and column
-for attempt in toolkit.attempts("gpt-4o", session="thread-7"):      # a model or a route; also `async for` / `async with`
+toolkit = cbauth.load("profiles.yaml")
+for attempt in toolkit.attempts("gpt-4o", session="thread-7"):
     with attempt as lease:
         client = openai.OpenAI(api_key=lease.token, base_url=lease.base_url, max_retries=0)
         reply = client.chat.completions.create(model=lease.model, messages=messages)

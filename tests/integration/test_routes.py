@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from cbauth import Event, UnavailableError
@@ -10,11 +13,11 @@ from tests.support.clients import ANTHROPIC, ASYNC_ANTHROPIC, ASYNC_OPENAI, CLIE
 from tests.support.replies import Ok
 from tests.support.setting import Setting, key, record
 
-MIXED = {
+MIXED: dict[str, dict[str, Any]] = {
     "gpt": {"models": ["gpt-*"]},
     "claude": {"provider": "bravo", "models": ["claude-*"]},
 }
-SMART = {"routes": {"smart": ["gpt-4o", "claude-sonnet-4"]}, "bravo": "anthropic"}
+SMART: dict[str, Any] = {"routes": {"smart": ["gpt-4o", "claude-sonnet-4"]}, "bravo": "anthropic"}
 
 
 @pytest.fixture(params=[(OPENAI, ANTHROPIC), (ASYNC_OPENAI, ASYNC_ANTHROPIC)], ids=["sync", "async"])
@@ -25,7 +28,7 @@ def both(request: pytest.FixtureRequest) -> Caller:
 
 @pytest.mark.parametrize("trouble", [replies.rate_limited, replies.spent, replies.bad_key, replies.overloaded])
 def test_a_route_crosses_from_one_providers_sdk_to_the_others(
-    trouble: type[replies.Raw], both: Caller, setting: Setting
+    trouble: Callable[[str], replies.Reply], both: Caller, setting: Setting
 ) -> None:
     toolkit = setting.toolkit(MIXED, **SMART)
     setting.acme.says(key("gpt"), trouble("openai"))

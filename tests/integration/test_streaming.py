@@ -77,7 +77,7 @@ def test_a_stream_that_is_cut_off_is_a_network_failure(client: Client, stream: S
     toolkit = setting.toolkit(TWO, acme=client.dialect)
     setting.acme.says(key("first"), Cut("One two"))
     seen: list[str] = []
-    with pytest.raises(Exception, match="peer closed connection|Connection error"):
+    with pytest.raises(Exception, match=r"peer closed connection|Connection error"):
         show(toolkit, client.model, stream, seen)
     assert setting.acme.keys == [key("first")]
     assert (record(toolkit, "first").last_kind, record(toolkit, "first").failure_count) == ("network", 1)

@@ -152,9 +152,7 @@ class Client:
 
 
 OPENAI = Client(name="openai", dialect="openai", model="gpt-4o", call=with_openai)
-ASYNC_OPENAI = Client(
-    name="openai async", dialect="openai", model="gpt-4o", call=with_async_openai, is_async=True
-)
+ASYNC_OPENAI = Client(name="openai async", dialect="openai", model="gpt-4o", call=with_async_openai, is_async=True)
 ANTHROPIC = Client(name="anthropic", dialect="anthropic", model="claude-sonnet-4", call=with_anthropic)
 ASYNC_ANTHROPIC = Client(
     name="anthropic async", dialect="anthropic", model="claude-sonnet-4", call=with_async_anthropic, is_async=True

@@ -32,8 +32,8 @@ def events(dialect: str, model: str, text: str, *, whole: bool = True) -> Iterat
                 yield _event({"type": "content_block_delta", "index": 0, "delta": delta})
             if whole:
                 yield _event({"type": "content_block_stop", "index": 0})
-                delta = {"stop_reason": "end_turn", "stop_sequence": None}
-                yield _event({"type": "message_delta", "delta": delta, "usage": {"output_tokens": len(words)}})
+                ending = {"stop_reason": "end_turn", "stop_sequence": None}
+                yield _event({"type": "message_delta", "delta": ending, "usage": {"output_tokens": len(words)}})
                 yield _event({"type": "message_stop"})
         case "google":
             for word in words:

@@ -59,7 +59,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """No answer until ``release`` is set (or the provider closes), and then none either. ``reached``: somebody asked."""
+    """No answer until ``release`` is set or the provider closes, and then none either. ``reached``: somebody asked."""
 
     reached: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
