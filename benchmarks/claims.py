@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import ours, peers, startup
-from benchmarks.measuring import Subject, Times
+from benchmarks.measuring import Step, Subject, Times
 from cbauth.outcomes import Outcome
 
 __all__ = ["Claim", "Verdict", "claims", "subjects"]
 
 SIZES = (3, 100, 1000)
-WELL = 5_000
-"""Calls per round where everybody is well: some milliseconds. Short rounds, and many, find the quiet moments."""
-THREADS, EACH = 8, 1_000
+SLICES = 9
+THREADS, EACH = 8, 10_000
+"""Each thread works for several of the interpreter's switch intervals, so that they do get into each other's way."""
 MESSAGE = "Rate limit reached for gpt-4o: please try again later"
 
 CIRCUIT_BREAKER = "circuitbreaker, wrapped no-op"
@@ -25,52 +25,42 @@ RETRYING = "tenacity, empty call through a Retrying"
 def subjects(share: float = 1.0) -> list[Subject]:
     """Everything that is measured; ``share`` of the usual number of calls."""
 
-    def times(calls: int) -> int:
-        return max(1, round(calls * share))
+    def subject(name: str, prepare: Callable[[], Step], calls: int) -> Subject:
+        return Subject(name=name, prepare=prepare, calls=max(1, round(calls * share)), slices=SLICES)
 
-    each = times(EACH)
-    failures = times(ours.FAILURES)
+    each = max(1, round(EACH * share))
     limited = Outcome("rate_limit", message=MESSAGE)
     return [
-        Subject(name=CIRCUIT_BREAKER, prepare=peers.breaker, calls=times(WELL)),
-        Subject(name="pybreaker, wrapped no-op", prepare=peers.other_breaker, calls=times(WELL)),
-        Subject(name=RETRYING, prepare=peers.retrying, calls=times(800)),
-        Subject(name="tenacity, the same, made anew", prepare=peers.retrying_anew, calls=times(800)),
+        subject(CIRCUIT_BREAKER, peers.breaker, 1000),
+        subject("pybreaker, wrapped no-op", peers.other_breaker, 1000),
+        subject(RETRYING, peers.retrying, 100),
+        subject("tenacity, the same, made anew", peers.retrying_anew, 100),
         *(
-            Subject(name=f"{name}, {size} profiles", prepare=partial(prepare, size), calls=times(WELL))
-            for name, prepare in (
-                ("get_next_profile", ours.get_next_profile),
-                ("select_profile", ours.select_profile),
-                ("acquire + report", ours.acquire_and_report),
-                ("for attempt / with attempt", ours.attempts),
+            subject(f"{name}, {size} profiles", partial(prepare, size), calls)
+            for name, prepare, calls in (
+                ("get_next_profile", ours.get_next_profile, 1000),
+                ("select_profile", ours.select_profile, 1000),
+                ("acquire + report", ours.acquire_and_report, 1000),
+                ("for attempt / with attempt", ours.attempts, 300),
             )
             for size in SIZES
         ),
+        subject("acquire + report, 3 profiles, SQLite", partial(ours.acquire_and_report, 3, "sqlite"), 1000),
+        subject("for attempt / with attempt, 3 profiles, SQLite", partial(ours.attempts, 3, "sqlite"), 300),
         *(
-            Subject(name=f"{name}, 3 profiles, SQLite", prepare=partial(prepare, 3, "sqlite"), calls=times(WELL))
-            for name, prepare in (
-                ("acquire + report", ours.acquire_and_report),
-                ("for attempt / with attempt", ours.attempts),
-            )
+            subject(f"LiteLLM get_available_deployment, {size} deployments", partial(peers.deployment, size), calls)
+            for size, calls in zip(SIZES, (30, 3, 1), strict=True)
         ),
         *(
-            Subject(
-                name=f"LiteLLM get_available_deployment, {size} deployments",
-                prepare=partial(peers.deployment, size),
-                calls=times(600 // size + 3),
-            )
-            for size in SIZES
-        ),
-        *(
-            Subject(name=f"{name}, 1000 profiles", prepare=prepare, calls=failures)
-            for name, prepare in (
-                ("mark_failed + get_next_profile", partial(ours.fail_and_get_next, 1000, MESSAGE)),
-                ("mark_failed (new text) + get_next_profile", partial(ours.fail_and_get_next, 1000, MESSAGE, True)),
-                ("mark_failed (no text) + get_next_profile", partial(ours.fail_and_get_next, 1000, None)),
-                ("record_failure (text) + select_profile", partial(ours.fail_and_select, 1000, MESSAGE)),
-                ("record_failure + select_profile", partial(ours.fail_and_select, 1000, None)),
-                ("report (outcome) + acquire", partial(ours.fail_and_acquire, 1000, limited)),
-                ("report (kind) + acquire", partial(ours.fail_and_acquire, 1000, "rate_limit")),
+            subject(f"{name}, 1000 profiles", partial(prepare, 1000, *arguments), ours.FAILURES // SLICES)
+            for name, prepare, *arguments in (
+                ("mark_failed + get_next_profile", ours.fail_and_get_next, MESSAGE),
+                ("mark_failed (new text) + get_next_profile", ours.fail_and_get_next, MESSAGE, True),
+                ("mark_failed (no text) + get_next_profile", ours.fail_and_get_next, None),
+                ("record_failure (text) + select_profile", ours.fail_and_select, MESSAGE),
+                ("record_failure + select_profile", ours.fail_and_select, None),
+                ("report (outcome) + acquire", ours.fail_and_acquire, limited),
+                ("report (kind) + acquire", ours.fail_and_acquire, "rate_limit"),
             )
         ),
         *(
@@ -84,8 +74,8 @@ def subjects(share: float = 1.0) -> list[Subject]:
         ),
         Subject(name="python, bare start", prepare=startup.bare, calls=1),
         Subject(name="python, import cbauth", prepare=startup.with_cbauth, calls=1),
-        Subject(name="classify, a 429 with headers and body", prepare=ours.classify, calls=times(150)),
-        Subject(name="load, a file of 100 lines", prepare=ours.load, calls=3),
+        subject("classify, a 429 with headers and body", ours.classify, 30),
+        subject("load, a file of 100 lines", ours.load, 1),
     ]
 
 

@@ -1,7 +1,8 @@
 """Timing that is fair on a noisy machine: everything takes turns, round after round, in one process.
 
 A slow second hits all alike, and a round that was disturbed loses against the best one. What is left above the best is
-other people's noise, as the documentation of ``timeit`` explains.
+other people's noise, as the documentation of ``timeit`` explains. The clock is read after every slice of about a
+millisecond, which is short enough to find quiet moments even on a busy machine.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 
 __all__ = ["Step", "Subject", "Times", "race"]
@@ -23,34 +24,36 @@ class Subject:
     """One thing to measure.
 
     ``prepare`` makes it ready, unmeasured, at the start of each round, and returns the step that is then called
-    ``calls`` times; a step that does several operations says so in ``operations``.
+    ``calls`` times in each of the ``slices``; a step that does several operations says so in ``operations``.
     """
 
     name: str
     prepare: Callable[[], Step]
     calls: int
+    slices: int = 1
     operations: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds per operation, one value per round; or why there are none."""
+    """Seconds per operation, for each round one value per slice; or why there are none."""
 
-    rounds: tuple[float, ...] = ()
+    rounds: tuple[tuple[float, ...], ...] = ()
     missing: str = ""
 
     @property
     def best(self) -> float:
-        return min(self.rounds)
+        """The round made of the best of its first slices, of its second slices, and so on."""
+        return fmean(min(slices) for slices in zip(*self.rounds, strict=True))
 
     @property
     def median(self) -> float:
-        return median(self.rounds)
+        return median(map(fmean, self.rounds))
 
 
 def race(subjects: Sequence[Subject], rounds: int, progress: Callable[[int], object]) -> dict[str, Times]:
     """Measure the subjects in turn, after one round to warm up; without those whose package is missing."""
-    times: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    times: dict[str, list[tuple[float, ...]]] = {subject.name: [] for subject in subjects}
     missing: dict[str, str] = {}
     try:
         for number in range(rounds + 1):
@@ -63,7 +66,7 @@ def race(subjects: Sequence[Subject], rounds: int, progress: Callable[[int], obj
                 except ImportError as error:
                     missing[subject.name] = f"{error.name} is not installed"
                     continue
-                taken = _timed(step, subject.calls) / (subject.calls * subject.operations)
+                taken = _timed(step, subject)
                 if number:
                     times[subject.name].append(taken)
             if not number:  # what the peers loaded is there to stay: the collector need not go over it in every round
@@ -74,10 +77,13 @@ def race(subjects: Sequence[Subject], rounds: int, progress: Callable[[int], obj
     return {name: Times(tuple(rounds), missing.get(name, "")) for name, rounds in times.items()}
 
 
-def _timed(step: Step, calls: int) -> float:
-    """Seconds for ``calls`` calls, with the garbage collector at work as in any real program."""
+def _timed(step: Step, subject: Subject) -> tuple[float, ...]:
+    """Seconds per operation in each slice, with the garbage collector at work as in any real program."""
     gc.collect()
-    started = perf_counter()
-    for _ in repeat(None, calls):
-        step()
-    return perf_counter() - started
+    taken = []
+    for _ in range(subject.slices):
+        started = perf_counter()
+        for _ in repeat(None, subject.calls):
+            step()
+        taken.append((perf_counter() - started) / (subject.calls * subject.operations))
+    return tuple(taken)

@@ -137,7 +137,7 @@ def _where() -> dict[str, str]:
 def _save(path: str, times: Mapping[str, Times]) -> None:
     pyperf = import_module("pyperf")
     benchmarks = [
-        pyperf.Benchmark([pyperf.Run(t.rounds, metadata={"name": name, "unit": "second"})])
+        pyperf.Benchmark([pyperf.Run(slices, metadata={"name": name, "unit": "second"}) for slices in t.rounds])
         for name, t in times.items()
         if t.rounds
     ]

@@ -7,6 +7,7 @@ handler that raises is logged and never breaks a call. No event carries a secret
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -115,5 +116,10 @@ class EventBus:
             for handler in (*self._handlers.get(event.name, ()), *self._handlers.get(EVERYTHING, ())):
                 try:
                     handler(event)
-                except Exception:
-                    _log.exception("a handler of %s failed; the call goes on", event.name)
+                except Exception as error:
+                    _log.error("a handler of %s failed; the call goes on\n%s", event.name, _told(error))
+
+
+def _told(error: Exception) -> str:
+    """The handler's own traceback. Not what it was raised in the middle of: that may be an answer that quotes a key."""
+    return "".join(traceback.TracebackException.from_exception(error).format(chain=False)).rstrip()

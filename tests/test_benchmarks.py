@@ -15,7 +15,8 @@ from benchmarks.measuring import Step, Subject, Times, race
 
 ROOT = Path(__file__).parents[1]
 PEERS = ("circuitbreaker", "pybreaker", "tenacity", "LiteLLM")
-FAST, SLOW = Times((2.0, 1.0)), Times((4.0, 5.0))
+FAST = Times(((2.0, 0.5), (1.5, 1.0)))  # two rounds of two slices: 1.5 and 0.5 are the best, 1.0 on average
+SLOW = Times(((3.0, 6.0), (4.0, 5.0)))  # likewise 4.0
 
 
 def test_a_quick_run_measures_every_subject_and_judges_every_claim() -> None:
@@ -67,8 +68,9 @@ def test_subjects_take_turns_and_one_without_its_package_is_left_out() -> None:
     def absent() -> Step:
         raise ModuleNotFoundError(name="absent")
 
-    there = [Subject(name=name, prepare=partial(step, name), calls=2) for name in "ab"]
+    there = [Subject(name=name, prepare=partial(step, name), calls=2, slices=2) for name in "ab"]
     times = race([*there, Subject(name="c", prepare=absent, calls=1)], 2, lambda number: None)
-    assert "".join(calls) == "aabb" * 3, "one round to warm up, two that count"
+    assert "".join(calls) == "aaaabbbb" * 3, "one round to warm up, two that count"
     assert [len(times[name].rounds) for name in "abc"] == [2, 2, 0]
+    assert {len(slices) for slices in times["a"].rounds} == {2}
     assert times["c"].missing == "absent is not installed"

@@ -127,7 +127,7 @@ def brief(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _known(secrets: Iterable[str], text: str) -> list[str]:
-    """The secrets, and their percent-encoded forms where ``text`` may hold one; longest first: one may be a part of another."""
+    """The secrets, percent-encoded too where ``text`` has such; longest first: one may be a part of another."""
     known = {secret for secret in secrets if isinstance(secret, str) and secret.strip()}
     awkward = {secret for secret in known if not secret.isalnum()} if "%" in text else None
     if awkward:

@@ -68,6 +68,7 @@ _CLASSES: dict[tuple[str, str], str | None] = {
     ("websockets", "ConnectionClosed"): _NETWORK,
     ("botocore", "ConnectTimeoutError"): _TIMEOUT,
     ("botocore", "ReadTimeoutError"): _TIMEOUT,
+    ("botocore", "ConnectionError"): _NETWORK,
     ("botocore", "HTTPClientError"): _NETWORK,
     ("botocore", "NoCredentialsError"): "auth",
     ("azure", "ServiceRequestTimeoutError"): _TIMEOUT,

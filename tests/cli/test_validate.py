@@ -372,17 +372,18 @@ def test_every_good_example_passes_as_one_command(capsys: pytest.CaptureFixture[
     assert (code, out) == (0, f"ok: {len(VALID)} files checked, nothing to mend\n")
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
-    (folder / "f.yaml").write_text(
-        "version: 1\nprofiles:\n" + "".join(f"  p{i}: {{provider: q}}\n" for i in range(9000))
-    )
-    with child("--format", "json", "f.yaml") as process:
+@pytest.mark.parametrize("style", ["json", "text"])
+@pytest.mark.parametrize(("provider", "code"), [("ollama", 0), ("nobody", 1)])
+def test_a_reader_that_goes_away_changes_nothing(style: str, provider: str, code: int, folder: Path) -> None:
+    warned = "".join(f"  p{i}: {{provider: {provider}, base_url: 'http://gpu{i}.lan'}}\n" for i in range(999))
+    (folder / "f.yaml").write_text(f"version: 1\nprofiles:\n{warned}")
+    with child("--format", style, *["f.yaml"] * 9) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.read(10)
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == 1
+    assert process.returncode == code
 
 
 def test_a_locale_without_unicode_is_no_error(folder: Path) -> None:

@@ -8,6 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -43,10 +45,30 @@ def run_script(code: str, *args: object) -> subprocess.Popen[str]:
 
 def test_no_update_of_four_processes_is_lost(database: Path, open_sqlite: Opener) -> None:
     workers = [run_script(WORKER, database, 100) for _ in range(4)]
-    for worker in workers:
-        output, errors = worker.communicate(timeout=60)
-        assert (worker.returncode, output, errors) == (0, "", "")
+    told = [worker.communicate(timeout=60) for worker in workers]
+    assert told == [("", "")] * 4
+    assert [worker.returncode for worker in workers] == [0] * 4
     assert count(open_sqlite().read("shared")) == 400
+
+
+def test_a_new_file_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Whoever comes while another one creates the tables must not take the file for somebody else's."""
+    barrier = threading.Barrier(6)
+
+    def work() -> None:
+        for n in range(40):
+            barrier.wait()
+            store = SqliteStore(tmp_path / f"{n}.db")
+            store.update("k", increment)
+            store.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        for future in [pool.submit(work) for _ in range(6)]:
+            future.result()
+    for n in range(40):
+        store = SqliteStore(tmp_path / f"{n}.db")
+        assert count(store.read("k")) == 6
+        store.close()
 
 
 def test_records_survive_reopening(open_sqlite: Opener) -> None:

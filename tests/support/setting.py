@@ -15,8 +15,8 @@ __all__ = ["Setting", "key", "record"]
 
 
 def key(profile_id: str) -> str:
-    """The key of a profile: a word that stands nowhere else."""
-    return f"sk-canary-{profile_id}-5f1c0ffee5f1c0ffee5f1c0ffee5f1c0ffee"
+    """The key of a profile: a word that stands nowhere else, and that nothing but knowing it can tell for a key."""
+    return f"canary.{profile_id}.shaped.like.nothing"
 
 
 def record(toolkit: cbauth.Toolkit, profile_id: str) -> cbauth.Status:

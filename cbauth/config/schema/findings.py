@@ -43,7 +43,7 @@ def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[F
         at_key = path[-1:] == ("[key]",)
         path = path[:-1] if at_key else path
         value = _value(data, path)
-        if value is None and not at_key:
+        if value is None and not at_key and item["type"] != "extra_forbidden":
             continue  # the rule about `null` says it, for all keys alike
         finding = _finding(item["type"], item.get("ctx", {}), path, value, root, suggestions)
         code, message, help_text, points_at_key = finding
