@@ -25,10 +25,10 @@ def explain(subject: str, session: str | None, config: str | None, as_json: bool
 
     Exits with 0 when somebody would be asked, 5 when all are cooling down, 4 when only a login is missing, else 1.
     """
-    if re.fullmatch(r"CBA\d{3}", subject):
+    if re.fullmatch(r"(?i)CBA\d{3}", subject):
         from cbauth.config import explain_code
 
-        click.echo(explain_code(subject))
+        click.echo(explain_code(subject.upper()))
         return
     with load(config) as toolkit:
         candidates = toolkit.explain(subject, session=session)

@@ -28,8 +28,11 @@ def find(explicit: str | os.PathLike[str] | None, is_trusted: Callable[[Path], b
     own = places()[-1]
     if os.path.lexists(own):
         return own, True
-    message = "no profiles.yaml was found: name a file, set CBAUTH_CONFIG, or write one with `cbauth init`; looked at "
-    raise ConfigError(message + " and ".join(str(place) for place in places()))
+    looked = " and ".join(str(place) for place in places())
+    raise ConfigError(
+        "no profiles.yaml was found: name a file, set CBAUTH_CONFIG, or start from what `cbauth demo --show-config`"
+        f" prints; looked at {looked}"
+    )
 
 
 def places() -> tuple[Path, Path]:
@@ -74,7 +77,7 @@ def unusable(name: str, reason: str, help_text: str) -> ConfigError:
 def _why(error: OSError | ValueError) -> tuple[str, str]:
     match error:
         case FileNotFoundError() | NotADirectoryError():
-            return "there is no such file", "check the path, or write one with `cbauth init`"
+            return "there is no such file", "check the path"
         case OSError(strerror=str(words)):
             return f"it cannot be read: {words}", "check the path and its permissions"
     return "this is not a path", "name a file"

@@ -148,19 +148,20 @@ def fail(breaker: Breaker, policy: BreakerPolicy, now: float, generation: int | 
     """Count a failure seen at ``now`` by a caller admitted in ``generation`` (``None``: this one)."""
     if policy.mode == "off" or (generation is not None and generation != breaker.generation):
         return breaker
-    if breaker.until is not None:
-        return breaker if now < breaker.until else trip(breaker, policy, now)
+    if breaker.until is not None and now < breaker.until:
+        return breaker
     oldest = now - policy.failure_decay
     counted = tuple(f for f in breaker.failures if oldest < f.at)
     failures = _remember(counted, now, policy)
-    if sum(f.times for f in failures) >= policy.failure_threshold:
-        return trip(breaker, policy, now)
-    return breaker._replace(failures=failures)
+    after = breaker._replace(failures=failures)
+    if breaker.until is not None or sum(f.times for f in failures) >= policy.failure_threshold:
+        return trip(after, policy, now)
+    return after
 
 
 def trip(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
-    """Open the breaker now, for ``open_for``. The count restarts, and permits and answers of before are void."""
-    return Breaker((), now, now + policy.open_for, breaker.generation + 1, ())
+    """Open the breaker now, for ``open_for``. Permits and answers of before are void; the count stays to be shown."""
+    return Breaker(breaker.failures, now, now + policy.open_for, breaker.generation + 1, ())
 
 
 def succeed(breaker: Breaker, now: float, generation: int | None = None) -> Breaker:

@@ -51,7 +51,7 @@ def a_store(value: Store | str | None, default: Callable[[], Store]) -> Store:
     if isinstance(value, str):
         return open_store(value)
     if not callable(getattr(value, "update", None)):
-        raise ConfigError(f"a {type(value).__name__} is no store: give one, or a name such as 'sqlite:state.db'")
+        raise ConfigError(f"this {type(value).__name__} is no store: give one, or a name such as 'sqlite:state.db'")
     return value
 
 

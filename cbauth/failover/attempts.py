@@ -32,13 +32,16 @@ def acquire(engine: Engine, request: str | None, session: str | None = None) -> 
     """One lease on whoever leads now. Raises ``UnavailableError`` or ``LoginRequiredError`` when nobody does."""
     lease = find(engine, request, session)
     if lease is None:
+        engine.store.refresh()  # somebody else may have changed that a moment ago
+        lease = find(engine, request, session)
+    if lease is None:
         raise unavailable(engine, request)
     return lease
 
 
 def find(engine: Engine, request: str | None, session: str | None, reason: str = "primary") -> Lease | None:
     """One lease on whoever leads now, or ``None``."""
-    now = engine.clock()
+    now = engine.clock() if session is None else engine.now()
     if session is not None and (sticky := engine.sessions.choice(session, request, now)) is not None:
         choice, model = sticky
         return _opened(engine, choice, request, model, session, "sticky", now)
@@ -68,12 +71,12 @@ def unavailable(
     enabled = [c for c in candidates if c.enabled]
     if enabled and not attempts and all(c.needs_login for c in enabled):
         return LoginRequiredError(enabled[0].profile_id, reason=enabled[0].why)
-    failed = {(a.profile_id, a.model): a.kind for a in attempts}
+    failed = {(a.profile_id, a.model): a for a in attempts}
     refusals = []
     for c in candidates:
-        kind = failed.get((c.profile_id, c.model))
-        if not c.admitted or kind is not None:
-            why = c.why or f"failed just now: {kind}"
+        last = failed.get((c.profile_id, c.model))
+        if not c.admitted or last is not None:
+            why = c.why or (f"failed just now: {last.message or last.kind}" if last is not None else "")
             refusals.append(Refusal(profile_id=c.profile_id, why=why, until=c.until, model=c.model))
     retry_at = min((c.until for c in candidates if c.until is not None), default=None)
     return UnavailableError(request, attempts=attempts, refusals=refusals, retry_at=retry_at)
@@ -216,7 +219,7 @@ class Attempts:
         member = choice.member
         if failed_id is not None and failed_id != member.profile_id:
             self._engine.publish("profile:failover", member, model=model, failed_profile_id=failed_id)
-        reason = "failover" if self.records else "primary"
+        reason = "failover" if any(r.profile_id != member.profile_id for r in self.records) else "primary"
         return _opened(self._engine, choice, self._request, model, self._session, reason, now)
 
     def _retry(self) -> RetryPolicy:

@@ -81,6 +81,11 @@ class Engine:
         self.sessions = Sessions(self)
         self.arrange(members, policy=policy, routes=routes or {}, rules=rules)
 
+    def now(self) -> float:
+        """The time, after a glance at what other processes have written."""
+        _ = self.store.generation  # reading it is the glance
+        return self.clock()
+
     # who there is
 
     def arrange(
@@ -333,7 +338,7 @@ class Engine:
 
         A bound session's profile comes first while it is admitted; a wheel that turns shows its next turn.
         """
-        now = self.clock()
+        now = self.now()
         bound = self.sessions.bound(session, request, now) if session is not None else None
         out: list[Candidate] = []
         for model in self.models_of(request):
@@ -348,19 +353,19 @@ class Engine:
 
     def status(self) -> tuple[Status, ...]:
         """The health of every member, in rank order."""
-        now = self.clock()
+        now = self.now()
         self.bus.publish(self._recovered(now))
         return tuple(status(member, self.store, now) for member in self.members)
 
     def status_of(self, member: Member) -> Status:
         """The health of one member."""
-        now = self.clock()
+        now = self.now()
         self.bus.publish(self._recovered(now))
         return status(member, self.store, now)
 
     def admitted(self, model: str | None) -> list[Member]:
         """Everybody who may be asked for ``model`` now, in rank order. Takes no permit."""
-        now = self.clock()
+        now = self.now()
         self.bus.publish(self._recovered(now))
         return [m for m in self.members if m.serves(model) and candidate(m, model, self.store, now).admitted]
 
@@ -379,7 +384,7 @@ class Engine:
         self.store.refresh()
         with self._lock:
             self._lineups.clear()
-        now = self.clock()
+        now = self.now()
         for member in self.members:
             self._recoveries.watch(member.profile_id, self._health(member.own_key), now)
         self.bus.publish(self._recovered(now))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, NoReturn
 
-from cbauth.errors import AuthError, LoginRequiredError, RefreshError
+from cbauth.errors import AuthError, ConfigError, LoginRequiredError, RefreshError
 from cbauth.failover.engine import HARMLESS, Engine
 from cbauth.failover.lineup import Choice
 from cbauth.failover.member import Member
@@ -38,14 +38,14 @@ class Lease:
         "_choice",
         "_done",
         "_engine",
+        "_model",
         "_read",
+        "_reason",
         "_request",
         "_secret",
         "_session",
         "committed",
-        "model",
         "outcome",
-        "reason",
     )
 
     def __init__(
@@ -66,8 +66,8 @@ class Lease:
         self._done = False
         self._read = False
         self._secret: Secret | None = None
-        self.model = model
-        self.reason = reason
+        self._model = model
+        self._reason = reason
         self.committed = False
         self.outcome: Outcome | None = None
 
@@ -85,6 +85,16 @@ class Lease:
     def provider_id(self) -> str:
         """Its provider."""
         return self._choice.member.provider_id
+
+    @property
+    def model(self) -> str | None:
+        """The model to ask for."""
+        return self._model
+
+    @property
+    def reason(self) -> str:
+        """``primary``, ``failover``, ``testing`` or ``sticky``."""
+        return self._reason
 
     @property
     def base_url(self) -> str | None:
@@ -135,14 +145,26 @@ class Lease:
         """Tell how the call went.
 
         Nothing (``None``): it went well. Otherwise an ``Outcome``, the name of a failure kind, or whatever ``classify``
-        understands: an exception, a response. Only the first report counts.
+        understands: an exception, a response. Only the first report counts. Raises ``ConfigError`` for anything else.
         """
         if self._done:
             return
         if outcome is None:
             self.succeed()
+            return
+        told = outcome_of(outcome, self)
+        if told.status is not None and told.kind == "unknown" and told.status < 400:
+            self.succeed()  # the response of a call that went well
+        elif told.kind != "unknown" or told.status is not None or isinstance(outcome, Outcome | str):
+            self.fail(told)
+        elif isinstance(outcome, BaseException):
+            self.outcome = told  # nobody recognises it, so it harms nobody
+            self.close()
         else:
-            self.fail(outcome_of(outcome, self))
+            raise ConfigError(
+                f"{type(outcome).__name__} is no outcome: report nothing for a success, or an Outcome, a kind, an"
+                " exception or a response"
+            )
 
     def succeed(self) -> None:
         """Record a success, bind the session, give the permit back."""
@@ -154,7 +176,7 @@ class Lease:
         if engine.store.read(member.own_key) is not None or engine.store.read(member.shared_key) is not None:
             engine.succeed(
                 member,
-                model=self.model,
+                model=self._model,
                 admitted_at=self._admitted_at,
                 generation=choice.generation,
                 permit=choice.permit,
@@ -172,7 +194,7 @@ class Lease:
             self._choice.member,
             outcome.kind,
             message=outcome.message,
-            model=self.model,
+            model=self._model,
             hint=outcome.retry_after,
             scope=outcome.scope,
             admitted_at=self._admitted_at,
@@ -226,7 +248,7 @@ class Lease:
 
     def __repr__(self) -> str:
         return (
-            f"<Lease {self.profile_id} ({self.provider_id}) for {self.model!r}, {self.reason}"
+            f"<Lease {self.profile_id} ({self.provider_id}) for {self._model!r}, {self._reason}"
             f"{', settled' if self._done else ''}>"
         )
 

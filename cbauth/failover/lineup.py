@@ -19,7 +19,7 @@ from cbauth.failover.member import Member
 from cbauth.secrets import Source
 from cbauth.stores import Store
 
-__all__ = ["Choice", "Lineup", "Standing"]
+__all__ = ["Choice", "Lineup", "Standing", "judge", "mended"]
 
 SKEW = 1.0
 """Seconds by which two machines' clocks may differ before a deadline is taken for skew."""
@@ -174,12 +174,12 @@ def judge(member: Member, model: str | None, store: Store, now: float) -> Admiss
     own, shared = store.read(member.own_key), store.read(member.shared_key)
     if own is None and shared is None:
         return FREE
-    mended = None if own is None else _mended(member.own_key, own, member, store, now)
-    mended_shared = None if shared is None else _mended(member.shared_key, shared, member, store, now)
-    return admission(mended, mended_shared, member.policy.breaker, model, now)
+    sound = None if own is None else mended(member.own_key, own, member, store, now)
+    sound_shared = None if shared is None else mended(member.shared_key, shared, member, store, now)
+    return admission(sound, sound_shared, member.policy.breaker, model, now)
 
 
-def _mended(key: str, record: Record | None, member: Member, store: Store, now: float) -> Health | None:
+def mended(key: str, record: Record | None, member: Member, store: Store, now: float) -> Health | None:
     """The record with deadlines clamped to what the policy allows, written back if that changes anything."""
     if not isinstance(record, Health):
         return None
@@ -190,7 +190,7 @@ def _mended(key: str, record: Record | None, member: Member, store: Store, now: 
     def transition(current: Record | None) -> tuple[Record | None, Health | None]:
         if not isinstance(current, Health):
             return current, None
-        mended = clamped(current, policy, now)
-        return mended, mended
+        sound = clamped(current, policy, now)
+        return sound, sound
 
     return store.update(key, transition)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from cbauth.core import breaker as breakers
-from cbauth.core.health import Health, State, circuit_of, running
-from cbauth.failover.lineup import judge
+from cbauth.core.health import State, circuit_of, running
+from cbauth.failover.lineup import judge, mended
 from cbauth.failover.member import Member
 from cbauth.stores import Store
 
@@ -90,9 +90,8 @@ def candidate(member: Member, model: str | None, store: Store, now: float, *, st
 
 def status(member: Member, store: Store, now: float) -> Status:
     """The health of one member."""
-    own, shared = store.read(member.own_key), store.read(member.shared_key)
-    own = own if isinstance(own, Health) else None
-    shared = shared if isinstance(shared, Health) else None
+    own = mended(member.own_key, store.read(member.own_key), member, store, now)
+    shared = mended(member.shared_key, store.read(member.shared_key), member, store, now)
     policy = member.policy.breaker
     judged = shared if policy.scope == "provider" else own
     rests = (*running(own, now), *running(shared, now))

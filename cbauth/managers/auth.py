@@ -79,7 +79,7 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
 
     def _next_for(self, session_id: str) -> AuthProfile | None:
         engine = self._engine
-        now = engine.clock()
+        now = engine.now()
         sticky = engine.sessions.choice(session_id, None, now)
         choice = sticky[0] if sticky is not None else engine.lead(None, now)
         if choice is None:
@@ -95,7 +95,7 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
 
     def get_profile_for_session(self, session_id: str) -> AuthProfile | None:
         """The profile a session is bound to, healthy or not; ``None`` when it is bound to none."""
-        profile_id = self._engine.sessions.bound(a_name(session_id, "session_id"), None, self._engine.clock())
+        profile_id = self._engine.sessions.bound(a_name(session_id, "session_id"), None, self._engine.now())
         return None if profile_id is None else self.get_profile(profile_id)
 
     def release_session(self, session_id: str) -> None:

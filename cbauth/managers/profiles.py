@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NoReturn
@@ -134,7 +134,15 @@ class ModelProfile:
         _check_words(self, "id", "provider_id")
         _check_choice(self, "auth_type", AUTH_TYPES)
         _check_priority(self)
-        if isinstance(self.models, str) or not all(isinstance(m, str) for m in self.models):
+        if self.name is not None:
+            _check_words(self, "name")
+        for word in ("credential_id", "base_url", "default_model"):
+            if getattr(self, word) is not None:
+                _check_words(self, word)
+        if not isinstance(self.enabled, bool):
+            raise ConfigError(f"profile {self.id}: enabled has to be true or false, not {type(self.enabled).__name__}")
+        listed = not isinstance(self.models, str) and isinstance(self.models, Iterable)
+        if not listed or not all(isinstance(m, str) and m for m in self.models):
             raise ConfigError(f"profile {self.id}: models has to be a list of names and wildcards")
         if self.api_key is not None and not isinstance(self.api_key, str):
             raise ConfigError(f"profile {self.id}: api_key has to be text, not {type(self.api_key).__name__}")

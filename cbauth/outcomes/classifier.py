@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
+from cbauth.errors import ConfigError
 from cbauth.outcomes.answers import Answer, of_error, of_response
 from cbauth.outcomes.bodies import Complaint, complaint, encoded
 from cbauth.outcomes.dialects import by_code, by_status, by_text, status_of
@@ -48,6 +49,8 @@ def classify(
     """
     if protocol is not None:
         one_of("protocol", protocol, PROTOCOLS)
+    if isinstance(rules, str) or not isinstance(rules, Iterable):
+        raise ConfigError(f"rules have to be a list, not {type(rules).__name__}")
     ruling = [Rule.of(rule) for rule in rules]
     try:
         return _judged(error_or_response, protocol, ruling)

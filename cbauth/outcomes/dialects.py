@@ -7,6 +7,7 @@ errors, and the answers collected in ``tests/outcomes/answers.yaml``, each with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -186,6 +187,9 @@ TEXTS: Mapping[str, tuple[Text, ...]] = {
 }
 
 
+_QUOTED = re.compile(r"""(?<!\w)(['"`])[^'"`]{1,2048}\1(?!\w)""")
+
+
 def by_code(codes: Iterable[str]) -> str | None:
     """The kind that the first telling code means."""
     return next((CODES[code] for code in codes if code in CODES), None)
@@ -194,6 +198,8 @@ def by_code(codes: Iterable[str]) -> str | None:
 def by_text(protocol: str, status: int | None, text: str) -> str | None:
     """The kind that a message means in a dialect; ``status`` ``None`` stands for an error without one."""
     text = text.lower()
+    if status == 400:  # it may quote what the caller wrote, about whatever
+        text = _QUOTED.sub(" ", text)
     for one in TEXTS[protocol]:
         if (status is None or status in one.statuses) and all(word in text for word in one.words):
             return one.kind

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from math import isfinite
 
 from cbauth.errors import ConfigError
 
@@ -72,7 +71,7 @@ def one_of(what: str, given: object, allowed: Collection[str]) -> None:
 
 
 def _is_wait(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def _shown(value: object) -> str:

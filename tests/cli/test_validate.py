@@ -43,10 +43,11 @@ def child(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
     """The command as users run it, in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "cbauth", "validate", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "", **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        pipesize=4096,  # so that a pipe is full, or has been read from, soon and surely
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,6 @@ from cbauth.core.health import (
     HARMLESS,
     TRANSIENT,
     Admission,
-    Binding,
     Failure,
     Health,
     State,
@@ -25,9 +23,6 @@ from cbauth.core.health import (
     circuit_of,
     clamped,
     cooldown_rule,
-    decode,
-    digest,
-    encode,
     failed,
     reaches_provider,
     recovered,
@@ -440,93 +435,6 @@ class TestSkew:
         assert skewed(opened(), BREAKER, NOW - 1)
         assert skewed(after(None, "server"), BREAKER, NOW - 1)
         assert skewed(BLANK._replace(breaker=busy), BREAKER, NOW + 59)
-
-
-class TestStorage:
-    """Law 6: JSON there and back, and nothing but three exceptions for damage."""
-
-    def rich(self) -> Health:
-        """A record with something in every corner."""
-        health = opened()
-        busy = admit(health.breaker, BREAKER, NOW + 60, "trial")
-        assert busy is not None
-        health = health._replace(breaker=busy)
-        health = after(health, "billing", message='"quoted" \udcff', now=NOW + 60)
-        health = after(health, "rate_limit", model="m", message="ü", now=NOW + 60)
-        half_counted = after(None, "server", breaker=BreakerPolicy(failure_threshold=9))
-        return health._replace(breaker=busy._replace(failures=half_counted.breaker.failures))
-
-    def test_records_survive_json(self) -> None:
-        for record in (BLANK, self.rich(), Binding("main", NOW + HOUR)):
-            assert decode(json.loads(json.dumps(encode(record)))) == record
-
-    def test_decoded_records_are_made_of_the_same_types(self) -> None:
-        record = decode(json.loads(json.dumps(encode(self.rich()))))
-        assert isinstance(record, Health)
-        assert repr(record) == repr(self.rich())
-        assert isinstance(decode(encode(Binding("main", NOW))), Binding)
-
-    @pytest.mark.parametrize(
-        ("path", "value"),
-        [
-            ("last_at", "soon"),
-            ("last_at", "17"),
-            ("last_at", True),
-            ("last_at", float("nan")),
-            ("last_at", float("inf")),
-            ("last_at", 10**400),
-            ("last_error", 5),
-            ("last_kind", {}),
-            ("cooldowns", None),
-            ("cooldowns", [None]),
-            ("cooldowns", [{}]),
-            ("breaker", None),
-            ("breaker", []),
-            ("breaker", {}),
-        ],
-    )
-    def test_damage_is_a_key_type_or_value_error(self, path: str, value: object) -> None:
-        with pytest.raises((KeyError, TypeError, ValueError)):
-            decode({**encode(self.rich()), path: value})
-
-    @pytest.mark.parametrize(
-        ("path", "value"),
-        [
-            ("generation", float("inf")),
-            ("generation", None),
-            ("until", -float("inf")),
-            ("since", []),
-            ("failures", [[NOW]]),
-            ("failures", [[NOW, float("nan")]]),
-            ("failures", 7),
-            ("permits", [[None, NOW]]),
-            ("permits", [["a", 1e300]]),
-        ],
-    )
-    def test_damage_in_the_breaker_is_a_key_type_or_value_error(self, path: str, value: object) -> None:
-        data = encode(self.rich())
-        with pytest.raises((KeyError, TypeError, ValueError)):
-            decode({**data, "breaker": {**data["breaker"], path: value}})
-
-    @pytest.mark.parametrize("data", [{"profile": 7, "until": NOW}, {"profile": "a"}, {"profile": "a", "until": "b"}])
-    def test_a_damaged_binding_is_a_key_type_or_value_error(self, data: dict[str, Any]) -> None:
-        with pytest.raises((KeyError, TypeError, ValueError)):
-            decode(data)
-
-
-class TestDigest:
-    """Names for records."""
-
-    def test_same_words_same_name(self) -> None:
-        assert digest("a", "b", None) == digest("a", "b", None)
-
-    def test_words_do_not_run_together(self) -> None:
-        assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("c", "ab")}) == 4
-
-    def test_it_is_short_and_plain_whatever_the_words(self) -> None:
-        name = digest("\udcff", "ü" * 10_000)
-        assert len(name) == 24
-        assert name.isalnum()
 
 
 def test_a_circuit_opened_by_hand_gates_like_any_other() -> None:

@@ -102,6 +102,12 @@ class TestRoster:
         assert roster.expires == 300.0
         assert roster.due(299.0) == []
 
+    def test_a_member_refused_twice_for_the_same_time_is_due_once(self) -> None:
+        roster = Roster([1])
+        roster.refuse(0, 100.0)
+        roster.refuse(0, 100.0)
+        assert (roster.first(), roster.due(100.0), roster.due(100.0)) == (None, [0], [])
+
     def test_a_member_freed_and_refused_again_for_the_same_time_is_due_once(self) -> None:
         roster = Roster([1])
         roster.refuse(0, 100.0)

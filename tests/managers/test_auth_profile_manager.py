@@ -187,6 +187,13 @@ class TestCooldowns:
         manager.mark_failed("a", "you went away", kind="cancelled")
         assert manager.get_status()[0].healthy
 
+    def test_a_clock_set_back_shows_no_absurd_time(self) -> None:
+        clock = FakeClock()
+        manager = AuthProfileManager([profile("a")], clock=clock)
+        manager.mark_failed("a", "boom")
+        clock.advance(-864_000)
+        assert manager.get_status()[0].cooldown_remaining == 60
+
     def test_a_clock_set_back_by_an_hour_locks_nobody_out_for_longer(self) -> None:
         clock = FakeClock()
         manager = AuthProfileManager([profile("a")], clock=clock)

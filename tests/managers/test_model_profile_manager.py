@@ -138,6 +138,7 @@ class TestBreaker:
             assert chosen(manager, "m") == ("a", "m", "primary")
             manager.record_failure("a")
         assert chosen(manager, "m") == ("b", "m", "primary")
+        assert manager.get_stats()["open_circuits"] == 1
         clock.advance(59.9)
         assert chosen(manager, "m") == ("b", "m", "primary")
         clock.advance(0.1)

@@ -170,6 +170,18 @@ def test_any_answer_gets_one_of_the_kinds_and_a_usable_hint(
     assert outcome.retry_after is None or 0 <= outcome.retry_after < float("inf")
 
 
+def test_a_400_that_quotes_the_caller_is_the_callers_own() -> None:
+    message = "Invalid value in messages[0]: 'what is an invalid api key'"
+    body = f'{{"error": {{"code": "invalid_value", "message": "{message}"}}}}'
+    assert classify((400, {}, body), protocol="openai").kind == "bad_request"
+
+
+@pytest.mark.parametrize("rules", [None, 5, "auth"])
+def test_rules_that_are_no_list_are_refused(rules: Any) -> None:
+    with pytest.raises(ConfigError, match="rules have to be a list"):
+        classify((400, {}, ""), rules=rules)
+
+
 def test_objects_that_raise_whatever_is_asked_of_them_are_unknown() -> None:
     class HostileError(Exception):
         def __getattribute__(self, name: str) -> Any:

@@ -36,7 +36,7 @@ SLOW_DOWN = b'{"error": {"message": "Slow down.", "type": "requests", "code": "r
 
 
 class Callers:
-    """The clients, each asking the same provider. ``ask`` gives what it raised, or the response if it raised nothing."""
+    """The clients, all asking one provider. ``ask`` gives what they raise, or the response if they raise nothing."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -92,7 +92,7 @@ def raw(answer: dict[str, Any]) -> Raw:
     body = answer.get("body", "")
     text = body if isinstance(body, str) else json.dumps(body)
     # The server sends a date of its own, so a moment cannot be told from the answer's.
-    headers = {name: value for name, value in answer.get("headers", {}).items() if name != "date"}
+    headers = {name: value for name, value in answer.get("headers", {}).items() if name.lower() != "date"}
     return Raw(answer["status"], text.encode(), headers, "text/html" if isinstance(body, str) else "application/json")
 
 
@@ -112,7 +112,7 @@ def test_a_real_answer_is_understood_whoever_raises_it(client: str, answer: dict
     assert isinstance(error, Exception)
     outcome = classify(error, protocol=answer["protocol"])
     assert (outcome.kind, outcome.status) == (answer["kind"], answer["status"])
-    if "date" not in answer.get("headers", {}):
+    if "date" not in {name.lower() for name in answer.get("headers", {})}:
         assert outcome.retry_after == pytest.approx(answer.get("retry_after"))
 
 
@@ -272,17 +272,11 @@ def test_retries_that_tenacity_gave_up_mean_what_the_last_one_met(callers: Calle
     assert (classify(caught.value).kind, classify(caught.value).retry_after) == ("rate_limit", 7)
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        lambda: httpx.get("no-scheme"),
-        lambda: requests.get("no-scheme", timeout=PATIENCE),
-        lambda: httpx.get("https://llm.example", headers={"X": "a\nb"}),
-        lambda: requests.get("https://llm.example", headers={"X": "a\nb"}, timeout=PATIENCE),
-    ],
-    ids=["httpx-url", "requests-url", "httpx-header", "requests-header"],
-)
-def test_a_request_that_cannot_be_sent_is_no_failure_of_the_network(build: Callable[[], object]) -> None:
-    with pytest.raises((httpx.HTTPError, requests.RequestException, ValueError)) as caught:
-        build()
+@pytest.mark.parametrize(("url", "headers"), [("no-scheme", {}), (None, {"X": "a\nb"})], ids=["url", "header"])
+@pytest.mark.parametrize("client", [httpx, requests])
+def test_a_request_that_cannot_be_sent_is_no_failure_of_the_network(
+    client: Any, url: str | None, headers: dict[str, str], callers: Callers
+) -> None:
+    with pytest.raises((httpx.HTTPError, requests.RequestException)) as caught:
+        client.get(url or callers.provider.base_url(), headers=headers, timeout=PATIENCE)
     assert (classify(caught.value).kind, classify(caught.value).status) == ("unknown", None)

@@ -57,7 +57,8 @@ class BreakerMachine(RuleBasedStateMachine):
         return Circuit.OPEN if self.now < self.until else Circuit.HALF_OPEN
 
     def counted(self) -> int:
-        return len([at for at in self.failed_at if self.now - at < self.policy.failure_decay])
+        recent = [at for at in self.failed_at if self.now - at < self.policy.failure_decay]
+        return min(len(recent), self.policy.failure_threshold)
 
     def trials(self) -> list[str]:
         return [name for name, deadline in self.held.items() if self.now < deadline]
@@ -65,17 +66,16 @@ class BreakerMachine(RuleBasedStateMachine):
     def model_opens(self) -> None:
         self.until = self.now + self.policy.open_for
         self.openings += 1
-        self.failed_at, self.held = [], {}
+        self.held = {}
 
     def model_fails(self, generation: int) -> None:
         if self.policy.mode == "off" or generation != self.openings:
             return
-        if self.state() is Circuit.HALF_OPEN:
+        if self.state() is Circuit.OPEN:
+            return
+        self.failed_at.append(self.now)
+        if self.state() is Circuit.HALF_OPEN or self.counted() >= self.policy.failure_threshold:
             self.model_opens()
-        elif self.state() is Circuit.CLOSED:
-            self.failed_at.append(self.now)
-            if self.counted() >= self.policy.failure_threshold:
-                self.model_opens()
 
     def model_succeeds(self, generation: int) -> None:
         if generation != self.openings:
@@ -174,7 +174,7 @@ class BreakerMachine(RuleBasedStateMachine):
     @invariant()
     def the_count_is_the_models(self) -> None:
         assert b.failure_count(self.breaker, self.policy, self.now) == self.counted()
-        assert self.counted() < self.policy.failure_threshold
+        assert self.until is not None or self.counted() < self.policy.failure_threshold
 
     @invariant()
     def never_more_trials_than_permits(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import cbauth
-from cbauth import Event, LoginRequiredError, Toolkit, UnavailableError
+from cbauth import ConfigError, Event, LoginRequiredError, Toolkit, UnavailableError
 from cbauth.stores.memory import MemoryStore
 from tests.answers import AnswerError
 from tests.clock import FakeClock
@@ -205,6 +205,27 @@ class TestFailover:
         assert asked == ["a", "b"]
         assert record(toolkit, "a").in_cooldown
 
+    def test_a_reported_response_that_went_well_is_a_success(self, start: Start) -> None:
+        toolkit = start({"a": {}, "b": {}})
+        asked = []
+        for attempt in toolkit.attempts("gpt-4o", session="s"):
+            with attempt as lease:
+                asked.append(lease.token)
+                lease.report((200, {}, "{}"))
+        assert asked == ["key-of-a"]
+        assert record(toolkit, "a").last_kind is None
+        assert toolkit.acquire("gpt-4o", session="s").reason == "sticky"
+
+    @pytest.mark.parametrize("garbage", [5, [], object(), b"x"])
+    def test_a_report_of_nothing_that_makes_sense_is_refused(self, start: Start, garbage: object) -> None:
+        with pytest.raises(ConfigError, match="report nothing for a success"):
+            start({"a": {}}).acquire("gpt-4o").report(garbage)
+
+    def test_a_reported_exception_that_nobody_recognises_harms_nobody(self, start: Start) -> None:
+        toolkit = start({"a": {}})
+        toolkit.acquire("gpt-4o").report(KeyError("your bug"))
+        assert record(toolkit, "a").failure_count == 0
+
     def test_a_lease_never_read_leaves_no_outcome_but_still_moves_on(self, start: Start) -> None:
         toolkit = start({"a": {}, "b": {}})
         asked = []
@@ -253,6 +274,11 @@ class TestWaiting:
         toolkit = start({"a": {}}, policy={"breaker": {"failure_threshold": 9}, "retry": {"backoff": {"jitter": 0}}})
         assert go(toolkit, Script(a=[AnswerError(503), AnswerError(503), AnswerError(503), None])) == "a"
         assert clock.slept == [0.5, 1.0, 2.0]
+
+    def test_asking_the_same_one_again_is_no_failover(self, start: Start, go: Go) -> None:
+        script = Script(a=[AnswerError(503), None])
+        go(start({"a": {}}), script)
+        assert [reason for _, _, reason in script.calls] == ["primary", "primary"]
 
     def test_attempts_counts_all_tries(self, start: Start, go: Go) -> None:
         toolkit = start({"a": {}, "b": {}}, policy=PATIENT)

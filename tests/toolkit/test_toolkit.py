@@ -194,7 +194,29 @@ class TestPersistence:
         with cbauth.load("profiles.yaml") as toolkit:
             assert toolkit.acquire("gpt-4o").profile_id == "spare"
 
-    def test_another_toolkit_sees_a_change_at_once_enough(self, here: Path) -> None:
+    def test_looking_alone_sees_what_another_toolkit_did(self, here: Path) -> None:
+        text = FILE.replace("store: memory", "store: 'sqlite:state.db'")
+        (here / "profiles.yaml").write_text(text)
+        with cbauth.load("profiles.yaml") as one, cbauth.load("profiles.yaml") as two:
+            one.models.open_circuit("main")
+            two.profiles.load_state()
+            assert [r.circuit for r in two.status()] == ["open", "closed"]
+            assert two.models.get_stats()["open_circuits"] == 1
+            assert [p.id for p in two.profiles.get_healthy_profiles()] == ["spare"]
+
+    def test_nobody_is_refused_for_what_another_toolkit_has_just_reset(self, here: Path) -> None:
+        text = FILE.replace("store: memory", "store: 'sqlite:state.db'")
+        (here / "profiles.yaml").write_text(text)
+        with cbauth.load("profiles.yaml") as one, cbauth.load("profiles.yaml") as two:
+            for profile in ("main", "spare"):
+                one.profiles.mark_failed(profile, "busy")
+            two.profiles.load_state()
+            with pytest.raises(UnavailableError):
+                two.acquire("gpt-4o")
+            one.reset()
+            assert two.acquire("gpt-4o").profile_id == "main"
+
+    def test_load_state_sees_what_another_toolkit_did(self, here: Path) -> None:
         text = FILE.replace("store: memory", "store: 'sqlite:state.db'")
         (here / "profiles.yaml").write_text(text)
         with cbauth.load("profiles.yaml") as one, cbauth.load("profiles.yaml") as two:
