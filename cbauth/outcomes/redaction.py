@@ -80,13 +80,14 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     ``secrets`` are known ones, such as the token that was sent: they go wherever they stand, percent-encoded too, and
     cut off where the text ends with an ellipsis.
     """
+    secrets = tuple(secrets)
+    if text in _clean and not any([secret in text for secret in secrets if isinstance(secret, str)]):
+        return text
     known = _known(secrets, text)
     for secret in known:
         text = _without(text, secret)
-    if text in _clean:
-        return text
     shown = _hidden(text, known)
-    if shown == text and len(text) <= LONGEST:
+    if shown == text and len(text) <= LONGEST and "%" not in text and not text.endswith("…"):
         if len(_clean) >= REMEMBERED:
             _clean.clear()
         _clean.add(text)

@@ -157,6 +157,16 @@ class TestCounting:
             breaker = fail(breaker, policy, NOW - n)
         assert len(breaker.failures) <= 64
 
+    def test_an_open_breaker_still_shows_what_opened_it_until_that_decays(self) -> None:
+        breaker = failing(3)
+        assert failure_count(breaker, POLICY, NOW) == 3
+        assert failure_count(breaker, POLICY, NOW + 300) == 0
+
+    def test_a_failed_trial_counts_and_a_good_one_empties_the_count(self) -> None:
+        half_open = trip(CLOSED, POLICY, NOW)
+        assert failure_count(fail(half_open, POLICY, HALF), POLICY, HALF) == 1
+        assert failure_count(succeed(failing(3), HALF), POLICY, HALF) == 0
+
     def test_the_count_saturates_at_the_threshold(self) -> None:
         breaker = failing(5, policy=BreakerPolicy(failure_threshold=1000))
         assert failure_count(breaker, BreakerPolicy(failure_threshold=4), NOW) == 4

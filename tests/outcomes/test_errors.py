@@ -138,7 +138,12 @@ STRANGERS: dict[str, tuple[Callable[[], BaseException], str, float | None, int |
         *("rate_limit", None, 429),
     ),
     "http-status-by-another-name": (lambda: stand_in("acme.Failed", http_status="503"), "overloaded", None, 503),
-    "websocket": (lambda: stand_in("websockets.exceptions.ConnectionClosedError"), "network", None, None),
+    "websocket": (
+        lambda: stand_in(
+            "websockets.exceptions.ConnectionClosedError", type(stand_in("websockets.exceptions.ConnectionClosed"))
+        ),
+        *("network", None, None),
+    ),
     "host-down": (lambda: OSError(errno.EHOSTUNREACH, "No route to host"), "network", None, None),
 }
 
@@ -189,11 +194,15 @@ class TestCauses:
         assert classify(error).kind == "network"
 
     def test_what_merely_happened_before_does_not(self) -> None:
-        with pytest.raises(KeyError) as caught:
+        def handle() -> None:
             try:
                 raise ConnectionResetError
             except ConnectionResetError:
-                {}["a bug in the handler"]
+                [].pop()  # the bug
+
+        with pytest.raises(IndexError) as caught:
+            handle()
+        assert isinstance(caught.value.__context__, ConnectionResetError)
         assert (classify(caught.value).kind, classify(caught.value).status) == ("unknown", None)
 
     def test_that_it_took_too_long_says_more_than_that_it_did_not_get_through(self) -> None:
@@ -203,13 +212,14 @@ class TestCauses:
         error.__cause__ = TimeoutError()
         assert classify(error).kind == "timeout"
 
-    def test_an_answer_further_down_says_most(self) -> None:
-        error = requests.ConnectionError("gave up")
+    def test_the_first_that_is_known_speaks(self) -> None:
+        error = RuntimeError("wrapped")
         error.__cause__ = stand_in("acme.Refused", status_code=401)
+        error.__cause__.__cause__ = ConnectionResetError()
         assert (classify(error).kind, classify(error).status) == ("auth", 401)
-        outer = RuntimeError("wrapped")
-        outer.__cause__ = error
-        assert classify(outer).status == 401
+        error.__cause__ = ConnectionResetError()
+        error.__cause__.__cause__ = stand_in("acme.Refused", status_code=401)
+        assert (classify(error).kind, classify(error).status) == ("network", None)
 
     def test_a_library_that_gave_up_without_a_reason_means_the_network(self) -> None:
         assert classify(URLError("no host given")).kind == "network"

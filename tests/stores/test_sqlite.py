@@ -56,11 +56,15 @@ def test_a_new_file_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
     barrier = threading.Barrier(6)
 
     def work() -> None:
-        for n in range(40):
-            barrier.wait()
-            store = SqliteStore(tmp_path / f"{n}.db")
-            store.update("k", increment)
-            store.close()
+        try:
+            for n in range(40):
+                barrier.wait()
+                store = SqliteStore(tmp_path / f"{n}.db")
+                store.update("k", increment)
+                store.close()
+        except BaseException:
+            barrier.abort()
+            raise
 
     with ThreadPoolExecutor(6) as pool:
         for future in [pool.submit(work) for _ in range(6)]:

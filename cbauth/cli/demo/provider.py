@@ -43,6 +43,10 @@ class Provider:
         """Let ``key`` be over its rate limit for so many seconds."""
         self._limited[key] = time.monotonic() + seconds
 
+    def limited_for(self, key: str) -> float:
+        """For how many more seconds ``key`` is over its rate limit; 0 if it is not."""
+        return max(self._limited.get(key, 0.0) - time.monotonic(), 0.0)
+
     def spend(self, key: str) -> None:
         """Let the account behind ``key`` be out of credit."""
         self._spent.add(key)
@@ -83,8 +87,7 @@ class Provider:
         if key in self._spent:
             message = "You exceeded your current quota, please check your plan and billing details."
             return 429, {}, _error(message, "insufficient_quota", "insufficient_quota")
-        wait = self._limited.get(key, 0.0) - time.monotonic()
-        if wait > 0:
+        if wait := self.limited_for(key):
             headers = {"retry-after": str(math.ceil(wait)), "retry-after-ms": str(math.ceil(wait * 1000))}
             message = f"Rate limit reached for {model}. Please try again in {wait:.1f}s."
             return 429, headers, _error(message, "requests", "rate_limit_exceeded")

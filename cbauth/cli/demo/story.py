@@ -40,6 +40,11 @@ class Scene:
 def scenes(acme: Provider, team_key: str, spare_key: str, *, limited_for: float) -> Iterator[Scene]:
     """The demo's scenes in order; ``limited_for`` is how long the rate limit lasts, in seconds."""
 
+    def spend() -> None:
+        acme.spend(spare_key)
+        if acme.limited_for(team_key) < limited_for / 4:  # a slow machine: nobody would ask acme-spare any more
+            acme.limit(team_key, limited_for)
+
     def overload() -> None:
         acme.overloaded = True
 
@@ -55,7 +60,7 @@ def scenes(acme: Provider, team_key: str, spare_key: str, *, limited_for: float)
     )
     yield Scene(
         title="The account of acme-spare runs out of credit.",
-        begin=lambda: acme.spend(spare_key),
+        begin=spend,
         over=answered_by("acme-team", times=3),
     )
     yield Scene(title="acme is overloaded.", begin=overload, over=told("profile:failure"))

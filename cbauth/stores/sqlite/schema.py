@@ -45,7 +45,9 @@ def connect(path: Path) -> sqlite3.Connection:
     _create(path)
     connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute("BEGIN")  # another process may create the tables this very moment: before or after, not half
         version = _version(connection, path)
+        connection.execute("COMMIT")
         _make_private(path)
         connection.execute("PRAGMA page_size = 1024")  # a record is short, and every change writes whole pages
         connection.execute("PRAGMA journal_mode = WAL")
