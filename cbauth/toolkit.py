@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from cbauth.config import builtin_providers, find_config, load_plan
 from cbauth.errors import ConfigError
-from cbauth.events import EventBus, Handler
+from cbauth.events import Handler
 from cbauth.failover.arguments import a_clock, a_name, a_name_or_none, a_store
 from cbauth.failover.attempts import Attempts, acquire
 from cbauth.failover.engine import Engine
@@ -88,13 +88,14 @@ class Toolkit:
             policy=plan.policy,
             clock=a_clock(clock),
             rng=rng,
-            bus=EventBus(),
             routes=plan.routes,
             rules=plan.rules,
             namespace=plan.namespace,
         )
         self._profiles = AuthProfileManager.over(self._engine)
         self._models = ModelProfileManager.over(self._engine)
+        if oauth is not None:
+            self._models.set_oauth_manager(oauth)
 
     @property
     def plan(self) -> Plan:

@@ -27,6 +27,8 @@ COLUMNS = ("profile", "provider", "state", "failures", "credential", "last error
 )
 def status(config: str | None, as_json: bool, watch: bool, check: bool) -> None:
     """Show circuit, cooldown, credential source and token expiry of each profile."""
+    if watch and check:
+        raise click.UsageError("--check answers once: leave out --watch")
     with load(config) as toolkit:
         _show(toolkit.status(), as_json)
         while watch:

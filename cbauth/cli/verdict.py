@@ -26,7 +26,7 @@ def exit_code(candidates: Sequence[Candidate]) -> int:
     enabled = [c for c in candidates if c.enabled]
     soonest = min((c.until for c in enabled if c.until is not None), default=None)
     if soonest is not None:
-        click.echo(f"every profile is cooling down{until_text(soonest)}", err=True)
+        click.echo(f"nobody can be asked now{until_text(soonest)}", err=True)
         return COOLING
     if enabled and all(c.needs_login for c in enabled):
         click.echo(f"a login is required: run `cbauth login {enabled[0].profile_id}`", err=True)

@@ -121,7 +121,6 @@ class Admission(NamedTuple):
 
 FREE = Admission(State.FREE)
 _TESTING = Admission(State.TESTING)
-_REFUSED = State.REFUSED
 
 
 def admission(
@@ -144,7 +143,7 @@ def admission(
             return _TESTING
         if busy is not None and busy > until:
             cause, until = breakers.circuit(judged.breaker, now), busy
-    return FREE if cause is None else Admission(_REFUSED, until, cause)
+    return FREE if cause is None else Admission(State.REFUSED, until, cause)
 
 
 class Failure(NamedTuple):
@@ -329,7 +328,7 @@ def encode(record: Record) -> dict[str, Any]:
     if isinstance(record, Binding):
         return {"profile": record.profile_id, "until": record.until}
     return {
-        "breaker": {**record.breaker._asdict()},
+        "breaker": record.breaker._asdict(),
         "cooldowns": [c._asdict() for c in record.cooldowns],
         "last_error": record.last_error,
         "last_kind": record.last_kind,

@@ -16,10 +16,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import NoReturn
 
-from cbauth.core.health import BREAKER_KINDS
-from cbauth.errors import AttemptRecord, CbauthError, LoginRequiredError, RefreshError, Refusal, UnavailableError
-from cbauth.failover.engine import HARMLESS, Engine
-from cbauth.failover.lease import Lease, is_harmless, open_lease, outcome_of, prefetch
+from cbauth.core.health import BREAKER_KINDS, HARMLESS
+from cbauth.errors import AttemptRecord, CbauthError, LoginRequiredError, Refusal, UnavailableError
+from cbauth.failover.engine import Engine
+from cbauth.failover.lease import Lease, is_harmless, is_unready, open_lease, outcome_of, prefetch
 from cbauth.failover.lineup import Choice, judge
 from cbauth.failover.member import RenewableSource
 from cbauth.failover.waiting import AsyncSleep, Sleep, SlotLaterError, wait_for, wait_for_async
@@ -30,27 +30,25 @@ __all__ = ["Attempt", "Attempts", "acquire", "unavailable"]
 
 def acquire(engine: Engine, request: str | None, session: str | None = None) -> Lease:
     """One lease on whoever leads now. Raises ``UnavailableError`` or ``LoginRequiredError`` when nobody does."""
-    lease = find(engine, request, session)
+    lease = _find(engine, request, session)
     if lease is None:
         engine.store.refresh()  # somebody else may have changed that a moment ago
-        lease = find(engine, request, session)
+        lease = _find(engine, request, session)
     if lease is None:
         raise unavailable(engine, request)
     return lease
 
 
-def find(engine: Engine, request: str | None, session: str | None, reason: str = "primary") -> Lease | None:
+def _find(engine: Engine, request: str | None, session: str | None) -> Lease | None:
     """One lease on whoever leads now, or ``None``."""
-    now = engine.clock() if session is None else engine.now()
-    if session is not None and (sticky := engine.sessions.choice(session, request, now)) is not None:
-        choice, model = sticky
-        return _opened(engine, choice, request, model, session, "sticky", now)
+    now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
+    if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
+        return _opened(engine, bound[0], request, bound[1], session, "sticky", now)
     for place, model in enumerate(engine.models_of(request)):
-        choice_or_none = engine.lead(model, now)
-        if choice_or_none is not None:
-            if place or not choice_or_none.preferred:
-                reason = "failover"
-            return _opened(engine, choice_or_none, request, model, session, reason, now)
+        choice = engine.lead(model, now)
+        if choice is not None:
+            reason = "failover" if place or not choice.preferred else "primary"
+            return _opened(engine, choice, request, model, session, reason, now)
     return None
 
 
@@ -134,7 +132,7 @@ class Attempts:
         if self._finished:
             raise StopIteration
         if not self._tried:
-            lease = find(self._engine, self._request, self._session)
+            lease = _find(self._engine, self._request, self._session)
             if lease is not None:
                 return self._attempt(lease)
         return self._attempt(self._next_lease())
@@ -146,7 +144,7 @@ class Attempts:
         if self._finished:
             raise StopAsyncIteration
         if not self._tried:
-            lease = find(self._engine, self._request, self._session)
+            lease = _find(self._engine, self._request, self._session)
             if lease is not None:
                 return self._attempt(lease)
         return self._attempt(await self._next_lease_async())
@@ -177,9 +175,9 @@ class Attempts:
         engine, now = self._engine, self._engine.clock()
         if self._same is not None:
             again, self._same = self._same, None
-            self._given -= 1  # the refreshed token's try stands for the refused one
             choice = engine.take(again.member, again.model, now)
             if choice is not None:
+                self._given -= 1  # the refreshed token's try stands for the refused one
                 return _opened(engine, choice, self._request, again.model, self._session, again.reason, now)
         retry = self._retry()
         if self._given >= retry.attempts:
@@ -237,7 +235,8 @@ class Attempts:
     def settle(self, lease: Lease, error: BaseException | None) -> bool:
         """Record how a try ended; whether the loop goes on (and the error is swallowed)."""
         if error is None:
-            return self._settle_clean(lease)
+            self._settle_clean(lease)
+            return False
         if lease.settled and lease.outcome is not None and not lease.committed:
             self._last_error = error
             self._settle_clean(lease)
@@ -246,7 +245,8 @@ class Attempts:
             lease.settle(error)
             self._finished = True
             return False
-        if self._is_settled_login(lease, error):
+        if is_unready(error):
+            self._pass_over(lease, error)
             return True
         outcome = outcome_of(error, lease)
         if is_harmless(outcome, error):
@@ -262,7 +262,7 @@ class Attempts:
         self._note(lease, outcome.kind, outcome.message, outcome.retry_after)
         return True
 
-    def _settle_clean(self, lease: Lease) -> bool:
+    def _settle_clean(self, lease: Lease) -> None:
         """The block ended well, or the failure was reported by hand instead of raised."""
         lease.settle(None)
         reported = lease.outcome
@@ -270,16 +270,12 @@ class Attempts:
             self._finished = True
         else:
             self._note(lease, reported.kind, reported.message, reported.retry_after)
-        return False
 
-    def _is_settled_login(self, lease: Lease, error: BaseException) -> bool:
-        """Whether the lease's own token could not be had for want of a login: move on, nobody's health is touched."""
-        if not isinstance(error, LoginRequiredError) and not (isinstance(error, RefreshError) and error.temporary):
-            return False
+    def _pass_over(self, lease: Lease, error: BaseException) -> None:
+        """The lease's own token could not be had for want of a login: move on, nobody's health is touched."""
         lease.close()
         self._last_error = error
         self._note(lease, "auth", str(error), None)
-        return True
 
     def _renew(self, lease: Lease) -> bool:
         """Refresh an OAuth token that was refused, once per request and profile; whether to ask again.

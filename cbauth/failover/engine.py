@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from random import Random
@@ -16,6 +15,8 @@ from typing import Any, Protocol
 
 from cbauth.core import breaker as breakers
 from cbauth.core.health import (
+    HARMLESS,
+    TRANSIENT,
     Failure,
     Health,
     Record,
@@ -28,6 +29,7 @@ from cbauth.core.health import (
 )
 from cbauth.core.models import expand
 from cbauth.events import Event, EventBus
+from cbauth.failover import permits
 from cbauth.failover.arguments import a_name
 from cbauth.failover.happenings import Recoveries, differences, happening
 from cbauth.failover.lineup import Choice, Lineup, judge
@@ -41,8 +43,6 @@ from cbauth.stores import Store
 __all__ = ["Engine"]
 
 MOST_LINEUPS = 256
-HARMLESS = frozenset({"bad_request", "cancelled"})
-"""Outcome kinds that never touch anyone's health."""
 
 
 class Closable(Protocol):
@@ -73,10 +73,9 @@ class Engine:
         self.rng = rng if rng is not None else Random()
         self.bus = bus if bus is not None else EventBus()
         self.namespace = namespace
-        self.epoch = 0
         self.trials: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._lock = threading.RLock()
-        self._held: dict[str, str] = {}
+        self._held: dict[str, list[str]] = {}
         self._recoveries = Recoveries()
         self.sessions = Sessions(self)
         self.arrange(members, policy=policy, routes=routes or {}, rules=rules)
@@ -108,10 +107,14 @@ class Engine:
             if rules is not None:
                 self.rules = tuple(rules)
             self._lineups: dict[str | None, Lineup] = {}
-            self.epoch += 1
             now = self.clock()
             for member in ranked:
-                self._recoveries.watch(member.profile_id, self._health(member.own_key), now)
+                self._watch(member, now)
+
+    def rearrange(self, change: Callable[[tuple[Member, ...]], Iterable[Member]]) -> None:
+        """Take over what ``change`` makes of the members as they are; nobody else changes them meanwhile."""
+        with self._lock:
+            self.arrange(change(self.members))
 
     def find(self, profile_id: object) -> Member | None:
         """The member with this id, ``None`` for an unknown one. Raises ``ConfigError`` for what cannot be an id."""
@@ -196,33 +199,14 @@ class Engine:
 
     def take_permit(self, member: Member, now: float, events: list[Event]) -> str | None:
         """One half-open trial for ``member``: the permit's name, or ``None`` when all are taken."""
-        name = uuid.uuid4().hex[:16]
-
-        def transition(record: Record | None) -> tuple[Record | None, tuple[bool, bool]]:
-            if not isinstance(record, Health):
-                return record, (True, False)
-            after = breakers.admit(record.breaker, member.policy.breaker, now, name)
-            if after is None:
-                return record, (False, False)
-            if after is record.breaker:
-                return record, (True, False)
-            return record._replace(breaker=after), (True, not record.breaker.tested)
-
-        admitted, first = self.store.update(member.breaker_key, transition)
-        if first:
+        permit, is_first = permits.take(self.store, member, now)
+        if is_first:
             events.append(happening("profile:circuit-half-open", member, now))
-        return name if admitted else None
+        return permit
 
     def release(self, member: Member, permit: str) -> None:
         """Give a permit back unused."""
-
-        def transition(record: Record | None) -> tuple[Record | None, None]:
-            if not isinstance(record, Health):
-                return record, None
-            after = breakers.release(record.breaker, permit)
-            return (record if after is record.breaker else record._replace(breaker=after)), None
-
-        self.store.update(member.breaker_key, transition)
+        permits.release(self.store, member, permit)
 
     # recording
 
@@ -255,7 +239,7 @@ class Engine:
             self._recoveries.watch(member.profile_id, changes[1][1], now)
         if not self.bus.listening:
             return
-        shown = "unknown" if kind == "transient" else kind
+        shown = "unknown" if kind == TRANSIENT else kind
         events = [happening(name, member, now, model=model, kind=shown, error=message or None)]
         for before, after in changes:
             events += differences(member, before, after, now)
@@ -308,6 +292,10 @@ class Engine:
     def reset(self, member: Member) -> None:
         """Forget the member's failures: no cooldown, a closed circuit. Session bindings stay."""
         self._change(member, lambda record: None, self.clock())
+
+    def forget(self, member: Member) -> None:
+        """Forget the member's own record; what is known of its provider stays with its siblings."""
+        self._change(member, lambda record: None, self.clock(), keys=(member.own_key,))
 
     def _change(
         self,
@@ -372,12 +360,16 @@ class Engine:
     def chosen(self, choice: Choice, model: str | None, session: str | None, reason: str) -> None:
         """Tell of a choice handed out without a lease, and keep its permit until an outcome is reported."""
         if choice.permit is not None:
-            self._held[choice.member.profile_id] = choice.permit
+            self._held.setdefault(choice.member.profile_id, []).append(choice.permit)
         self.publish("profile:selected", choice.member, model=model, session=session, reason=reason)
 
     def let_go(self, profile_id: str) -> str | None:
         """The permit kept for a profile, now the caller's to spend."""
-        return self._held.pop(profile_id, None)
+        held = self._held.get(profile_id)
+        permit = held.pop(0) if held else None
+        if not held:
+            self._held.pop(profile_id, None)
+        return permit
 
     def refresh(self) -> None:
         """Look at the store again and tell of what has ended meanwhile."""
@@ -386,19 +378,27 @@ class Engine:
             self._lineups.clear()
         now = self.now()
         for member in self.members:
-            self._recoveries.watch(member.profile_id, self._health(member.own_key), now)
+            self._watch(member, now)
         self.bus.publish(self._recovered(now))
 
     def close(self) -> None:
         """Give back outstanding permits and the store."""
         for trial in tuple(self.trials):
             trial.close()
+        for profile_id in tuple(self._held):
+            permit, member = self.let_go(profile_id), self.by_id.get(profile_id)
+            if permit is not None and member is not None:
+                self.release(member, permit)
         self.store.close()
 
     def publish(self, name: str, member: Member, **facts: Any) -> None:
         """Publish one event about ``member``."""
         if self.bus.listening:
             self.bus.publish([happening(name, member, self.clock(), **facts)])
+
+    def _watch(self, member: Member, now: float) -> None:
+        for key in (member.own_key, member.shared_key):
+            self._recoveries.watch(member.profile_id, self._health(key), now)
 
     def _recovered(self, now: float, early: str | None = None) -> list[Event]:
         """The recoveries to tell of; ``early`` is a profile whose cooldown may have been ended by hand."""
@@ -409,8 +409,7 @@ class Engine:
                 continue
             own, shared = self._health(member.own_key), self._health(member.shared_key)
             if running(own, now) or running(shared, now):
-                self._recoveries.watch(profile_id, own, now)
-                self._recoveries.watch(profile_id, shared, now)
+                self._watch(member, now)
             else:
                 events.append(happening("profile:recovered", member, now))
         return events

@@ -66,8 +66,10 @@ class Recoveries:
         for rest in health.cooldowns:
             if rest.until > until and rest.lane != MISSING:
                 until = rest.until
-        if until > now and until > self._until.get(profile_id, 0.0):
-            with self._lock:
+        if until <= now:
+            return
+        with self._lock:
+            if until > self._until.get(profile_id, 0.0):
                 self._until[profile_id] = until
                 heapq.heappush(self._due, (until, profile_id))
                 self.next_at = self._due[0][0]

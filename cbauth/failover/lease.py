@@ -11,19 +11,23 @@ Laws:
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import Any, NoReturn
 
-from cbauth.errors import AuthError, ConfigError, LoginRequiredError, RefreshError
-from cbauth.failover.engine import HARMLESS, Engine
+from cbauth.core.health import HARMLESS
+from cbauth.errors import AuthError, ConfigError, LoginRequiredError, RefreshError, StoreError
+from cbauth.failover.engine import Engine
 from cbauth.failover.lineup import Choice
 from cbauth.failover.member import Member
 from cbauth.outcomes import Outcome, classify, redact
 from cbauth.secrets import Secret
 
-__all__ = ["Lease", "is_harmless", "open_lease", "outcome_of", "prefetch"]
+__all__ = ["Lease", "is_harmless", "is_unready", "open_lease", "outcome_of", "prefetch"]
 
 MESSAGE_LENGTH = 300
+
+_log = logging.getLogger("cbauth.failover")
 
 
 class Lease:
@@ -215,6 +219,12 @@ class Lease:
         """Record what leaving the block with ``error`` says, as far as the lease was used at all."""
         if self._done:
             return
+        try:
+            self._settle(error)
+        except StoreError as trouble:  # the answer is worth more than the record of it
+            _log.warning("the outcome of a call to %s could not be recorded: %s", self.profile_id, trouble)
+
+    def _settle(self, error: BaseException | None) -> None:
         if not self._read:
             if error is not None:
                 self.outcome = outcome_of(error, self)
@@ -284,13 +294,18 @@ async def prefetch(lease: Lease) -> None:
             return
 
 
+def is_unready(error: BaseException) -> bool:
+    """Whether a login is missing, or could not be refreshed for the moment: the profile is not ready, not ill."""
+    return isinstance(error, LoginRequiredError) or (isinstance(error, RefreshError) and error.temporary)
+
+
 def is_harmless(outcome: Outcome, error: BaseException) -> bool:
     """Whether an error says nothing about the profile's health.
 
     So it is with an exception that nobody recognises, and with a login that is missing or could not be refreshed for
     the moment: the profile is not ready, which is told by its source.
     """
-    if isinstance(error, LoginRequiredError) or (isinstance(error, RefreshError) and error.temporary):
+    if is_unready(error):
         return True
     return outcome.kind in HARMLESS or (outcome.kind == "unknown" and outcome.status is None)
 

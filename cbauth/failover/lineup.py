@@ -143,14 +143,14 @@ class Lineup:
         if not turn:
             return iter(())
         if self.strategy == "random":
+            # By weight without putting back (Efraimidis and Spirakis, 2006); where all weigh nothing, all are alike.
             first = self.roster.draw(rng.random())
-            rest = [(rng.random() ** (1 / (self.members[p].weight or 1e-9)), p) for p in set(turn) if p != first]
+            rest = [(rng.random() ** (1 / (self.members[p].weight or 1)), p) for p in set(turn) if p != first]
             ordered = [p for p in (first, *(p for _, p in sorted(rest, reverse=True))) if p is not None]
         else:
             start = next(self.counter) % len(turn)
             ordered = list(dict.fromkeys(turn[start:] + turn[:start]))
-        spare = (p for p in self._by_rank() if p not in set(ordered))
-        return iter([*ordered, *spare])
+        return iter(dict.fromkeys((*ordered, *self._by_rank())))
 
     def preview(self) -> tuple[int, ...]:
         """The admitted positions as the next choice would see them, without taking a turn."""

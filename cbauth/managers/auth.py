@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from cbauth.core.health import TRANSIENT
 from cbauth.failover.arguments import a_name, an_instance
 from cbauth.failover.member import Member, health_keys
 from cbauth.failover.records import Status
 from cbauth.managers.base import ProfileManager
 from cbauth.managers.profiles import AuthProfile, Credentials
-from cbauth.outcomes import KINDS, Outcome, redact
+from cbauth.outcomes import KINDS, Outcome
 from cbauth.secrets import Given, Nothing
 
 __all__ = ["AuthProfileManager"]
-
-
-SHORTEST_SECRET = 6
-"""Text shorter than this is shown as it is."""
 
 
 class AuthProfileManager(ProfileManager[AuthProfile]):
@@ -125,22 +122,14 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
         if member is None:
             return
         message = "" if error is None else str(error)
-        if len(message) >= SHORTEST_SECRET:
-            message = redact(message, self._known_secrets(member))
         self._engine.fail(
             member,
-            kind or ("billing" if is_billing else "transient"),
-            message=message,
+            kind or ("billing" if is_billing else TRANSIENT),
+            message=self._redacted(message, member),
             hint=retry_after,
             permit=self._engine.let_go(profile_id),
             name="profile:failed" if self._owns else "profile:failure",
         )
-
-    @staticmethod
-    def _known_secrets(member: Member) -> tuple[str, ...]:
-        origin = member.origin
-        held = origin.credentials if isinstance(origin, AuthProfile) else None
-        return held.given() if isinstance(held, Credentials) else ()
 
     def mark_success(self, profile_id: str) -> None:
         """Record a success: counts and running cooldowns are cleared."""

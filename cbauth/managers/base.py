@@ -12,6 +12,8 @@ from cbauth.events import Handler
 from cbauth.failover.arguments import a_clock, a_store, some
 from cbauth.failover.engine import Engine
 from cbauth.failover.member import Member
+from cbauth.managers.profiles import known_secrets
+from cbauth.outcomes import redact
 from cbauth.plan import Policy
 from cbauth.stores import Store
 from cbauth.stores.memory import MemoryStore
@@ -19,6 +21,8 @@ from cbauth.stores.memory import MemoryStore
 __all__ = ["Clock", "ProfileManager"]
 
 Clock = Callable[[], float]
+SHORTEST_SECRET = 6
+"""Text shorter than this is shown as it is."""
 
 
 class Identified(Protocol):
@@ -76,23 +80,28 @@ class ProfileManager(Generic[P]):
         self._add_all([profile])
 
     def _add_all(self, profiles: Iterable[P]) -> None:
-        engine = self._engine
-        members = {m.profile_id: m for m in sorted(engine.members, key=lambda m: m.order)}
-        following = max((m.order for m in members.values()), default=-1) + 1
-        for profile in some(profiles, "profiles"):
+        added = some(profiles, "profiles")
+        for profile in added:
             self._check(profile)
-            known = members.get(profile.id)
-            members[profile.id] = self._member_of(profile, following if known is None else known.order, known)
-            following += known is None
-        self._rearrange(members.values())
+
+        def change(present: tuple[Member, ...]) -> Iterable[Member]:
+            members = {m.profile_id: m for m in sorted(present, key=lambda m: m.order)}
+            following = max((m.order for m in members.values()), default=-1) + 1
+            for profile in added:
+                known = members.get(profile.id)
+                members[profile.id] = self._member_of(profile, following if known is None else known.order, known)
+                following += known is None
+            return members.values()
+
+        self._rearrange(change)
 
     def remove_profile(self, profile_id: str) -> bool:
         """Forget a profile and its health; whether the id was known."""
         member = self._engine.find(profile_id)
         if member is None:
             return False
-        self._engine.reset(member)
-        self._rearrange(m for m in self._engine.members if m is not member)
+        self._engine.forget(member)
+        self._rearrange(lambda present: [m for m in present if m is not member])
         return True
 
     def get_profile(self, profile_id: str) -> P | None:
@@ -104,8 +113,8 @@ class ProfileManager(Generic[P]):
         """All profiles, in the order in which they were added."""
         return [self._face(m) for m in sorted(self._engine.members, key=lambda m: m.order)]
 
-    def _rearrange(self, members: Iterable[Member]) -> None:
-        self._engine.arrange(members)
+    def _rearrange(self, change: Callable[[tuple[Member, ...]], Iterable[Member]]) -> None:
+        self._engine.rearrange(change)
         self._faces.clear()
 
     def _face(self, member: Member) -> P:
@@ -113,6 +122,12 @@ class ProfileManager(Generic[P]):
         if face is None:
             face = self._faces[member] = self._face_of(member)
         return face
+
+    # texts
+
+    def _redacted(self, text: str, member: Member) -> str:
+        """``text`` without the member's secrets and whatever else looks like one."""
+        return redact(text, known_secrets(member)) if len(text) >= SHORTEST_SECRET else text
 
     # events and the end
 

@@ -16,7 +16,7 @@ from cbauth.failover.member import Member, health_keys
 from cbauth.managers.base import Clock, ProfileManager
 from cbauth.managers.profiles import ModelProfile, ProfileSelection
 from cbauth.managers.tokens import ManagedToken, TokenManager
-from cbauth.outcomes import classify, redact
+from cbauth.outcomes import classify
 from cbauth.plan import Policy
 from cbauth.secrets import Blocked, Given, Nothing, Source
 from cbauth.stores import Store
@@ -29,6 +29,8 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
 
     ``policy``, ``store``, ``clock`` as for ``AuthProfileManager``; ``oauth`` serves the profiles that log in.
     """
+
+    _oauth: TokenManager | None = None
 
     def __init__(
         self,
@@ -46,8 +48,10 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
         """Use ``oauth`` for profiles with ``auth_type`` ``oauth`` from now on."""
         self._oauth = oauth
         self._rearrange(
-            m.replace(source=self._source_of(m.origin)) if isinstance(m.origin, ModelProfile) else m
-            for m in self._engine.members
+            lambda present: [
+                m.replace(source=self._source_of(m.origin)) if isinstance(m.origin, ModelProfile) else m
+                for m in present
+            ]
         )
 
     def initialize_default_profiles(self) -> None:
@@ -59,18 +63,18 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
 
         for place, provider in enumerate(builtin_providers().values()):
             local = provider.protocol == "ollama"
-            key = next((os.environ[name].strip() for name in provider.env if os.environ.get(name, "").strip()), None)
+            is_set = any(os.environ.get(name, "").strip() for name in provider.env)
             self.add_profile(
                 ModelProfile(
                     id=f"{provider.id}-local" if local else f"{provider.id}-default",
                     name=provider.name,
                     provider_id=provider.id,
                     auth_type="none" if local else "api_key",
-                    api_key=key,
+                    api_key=_first_set(provider.env),
                     base_url=provider.base_url,
                     models=provider.models,
                     priority=-10 * place,
-                    enabled=key is not None and not local,
+                    enabled=is_set and not local,
                 )
             )
 
@@ -148,25 +152,25 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
             enabled=enabled,
             origin=replace(origin, enabled=enabled) if isinstance(origin, ModelProfile) else origin,
         )
-        self._rearrange(switched if m is member else m for m in engine.members)
+        self._rearrange(lambda present: [switched if m is member else m for m in present])
         return True
 
     def profile_supports_model(self, profile: ModelProfile, model: str) -> bool:
         """Whether ``profile`` serves ``model``, by name or wildcard."""
         an_instance(profile, ModelProfile)
         a_name(model, "model")
-        member = self._engine.by_id.get(profile.id)
-        if member is None or member.origin not in (None, profile):
-            member = self._member_of(profile, 0, None)
-        return member.serves(model)
+        return self._member_for(profile).serves(model)
 
     def is_profile_ready(self, profile: ModelProfile) -> bool:
         """Whether a credential can be had: a key, or a login whose token is fresh or can be refreshed."""
         an_instance(profile, ModelProfile)
-        member = self._engine.by_id.get(profile.id)
-        if member is None or member.origin not in (None, profile):
-            member = self._member_of(profile, 0, None)
-        return member.source.missing() is None
+        return self._member_for(profile).source.missing() is None
+
+    def _member_for(self, profile: ModelProfile) -> Member:
+        """The member that this profile is, or would be."""
+        member = self._engine.find(profile.id)
+        known = member is not None and member.origin in (None, profile)
+        return member if member is not None and known else self._member_of(profile, 0, None)
 
     def get_access_token(self, profile_id: str) -> str | None:
         """The profile's key or a fresh token; ``None`` for an unknown id or a profile that needs none.
@@ -228,10 +232,11 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
             return
         kind, message, hint, scope = "server", "", None, None
         if isinstance(error, str):
-            message = redact(error)
+            message = self._redacted(error, member)
         elif error is not None:
             outcome = classify(error, protocol=member.protocol, rules=self._engine.rules_for(member))
-            message, hint, scope = outcome.message, outcome.retry_after, outcome.scope
+            message = self._redacted(outcome.message, member)
+            hint, scope = outcome.retry_after, outcome.scope
             if outcome.kind != "unknown" or outcome.status is not None:
                 kind = outcome.kind
         self._engine.fail(member, kind, message=message, hint=hint, scope=scope, permit=self._engine.let_go(profile_id))
@@ -249,7 +254,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
             self._engine.trip(member)
 
     def get_stats(self) -> dict[str, int]:
-        """How many profiles there are, are enabled and are healthy, and how many circuits are open and half-open."""
+        """How many profiles there are, are enabled, healthy, cooling; how many circuits are open and half-open."""
         records = self._engine.status()
         return {
             "total_profiles": len(records),
@@ -259,3 +264,8 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
             "open_circuits": sum(r.circuit == Circuit.OPEN for r in records),
             "half_open_circuits": sum(r.circuit == Circuit.HALF_OPEN for r in records),
         }
+
+
+def _first_set(names: tuple[str, ...]) -> str | None:
+    """The value of the first environment variable that is set."""
+    return next((os.environ[name].strip() for name in names if os.environ.get(name, "").strip()), None)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NoReturn
 
-from cbauth.errors import ConfigError
+from cbauth.errors import AuthError, ConfigError
+from cbauth.failover.member import Member
 from cbauth.secrets import Secret, Source
 
-__all__ = ["AuthProfile", "Credentials", "ModelProfile", "ProfileSelection"]
+__all__ = ["AuthProfile", "Credentials", "ModelProfile", "ProfileSelection", "known_secrets"]
 
 CREDENTIAL_KEYS = ("api_key", "access_token", "refresh_token")
 AUTH_PROFILE_TYPES = ("api-key", "oauth")
@@ -87,12 +88,12 @@ class AuthProfile:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.credentials, Mapping):
+            raise ConfigError(f"credentials has to be a mapping with {', '.join(CREDENTIAL_KEYS)}")
+        if not isinstance(self.credentials, Credentials):  # first: no frame that can raise holds them bare
+            object.__setattr__(self, "credentials", Credentials(self.credentials))
         _check_words(self, "id", "provider")
         _check_choice(self, "type", AUTH_PROFILE_TYPES)
-        if not isinstance(self.credentials, Mapping):
-            raise ConfigError(f"profile {self.id}: credentials has to be a mapping with {', '.join(CREDENTIAL_KEYS)}")
-        if not isinstance(self.credentials, Credentials):
-            object.__setattr__(self, "credentials", Credentials(self.credentials))
         _check_priority(self)
         if not isinstance(self.metadata, Mapping):
             raise ConfigError(f"profile {self.id}: metadata has to be a mapping, not {type(self.metadata).__name__}")
@@ -165,6 +166,18 @@ class ProfileSelection:
     profile: ModelProfile
     model: str | None
     reason: str
+
+
+def known_secrets(member: Member) -> tuple[str, ...]:
+    """The secrets of a member that can be told at once, to strike them out of texts; slow sources are not asked."""
+    held = member.origin.credentials if isinstance(member.origin, AuthProfile) else None
+    if isinstance(held, Credentials):
+        return held.given()
+    source = member.source
+    try:
+        return () if source.slow or source.missing() is not None else (source.get().reveal(),)
+    except AuthError:
+        return ()
 
 
 def _check_words(profile: Any, *names: str) -> None:

@@ -54,9 +54,6 @@ class Complaint:
     protocol: str | None = None
     sure: bool = False
 
-    def __bool__(self) -> bool:
-        return bool(self.codes or self.number is not None or self.message)
-
 
 def complaint(answer: Answer) -> Complaint:
     """What the body of ``answer`` complains of; empty if it does not."""

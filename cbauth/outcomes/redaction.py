@@ -25,7 +25,7 @@ _clean: set[str] = set()
 # Invisible characters go without a trace, since they can be put into a key to hide it; all others leave a blank.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+")
 _CONTROL = re.compile(
-    r"(?:\x1b\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[\x00-\x20\x7f-\xa0\u2028-\u202e\u2066-\u2069\ud800-\udfff])+"
+    r"(?:\x1b\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff])+"
 )
 
 # A name that says what follows is a secret: x-api-key: …, "password": "…", ?key=…, API key provided: …
@@ -81,7 +81,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     cut off where the text ends with an ellipsis.
     """
     secrets = tuple(secrets)
-    if text in _clean and not any([secret in text for secret in secrets if isinstance(secret, str)]):
+    if text in _clean and not any(secret in text for secret in secrets if isinstance(secret, str)):
         return text
     known = _known(secrets, text)
     for secret in known:
@@ -97,6 +97,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 def _hidden(text: str, known: list[str]) -> str:
     if not text.isprintable() or "  " in text:
         text = _CONTROL.sub(" ", _INVISIBLE.sub("", text)).strip()
+        if not text.isprintable():  # characters for private use, of no meaning, or of one that is yet to come
+            text = " ".join("".join(filter(str.isprintable, text)).split())
         for secret in known:
             text = _without(text, secret)
     lower = text.lower()

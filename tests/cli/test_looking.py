@@ -79,7 +79,7 @@ class TestExplain:
         cool("main", "spare")
         result = run("explain", "gpt-4o")
         assert result.returncode == 5
-        assert "every profile is cooling down, until 20" in result.stderr
+        assert "nobody can be asked now, until 20" in result.stderr
 
     def test_json_has_every_candidate(self, here: Path) -> None:
         cool("main")

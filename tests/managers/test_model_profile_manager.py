@@ -339,3 +339,32 @@ class Logins:
 
     def get_access_token(self, credential_id: str) -> str:
         return f"token of {credential_id}"
+
+
+class TestSiblings:
+    def test_removing_a_profile_leaves_the_circuit_that_its_siblings_share(self) -> None:
+        policy = Policy(breaker=BreakerPolicy(scope="provider"))
+        manager = ModelProfileManager([profile("a"), profile("b")], policy=policy, clock=FakeClock())
+        manager.open_circuit("a")
+        manager.remove_profile("b")
+        assert chosen(manager, "m") is None
+
+    def test_an_error_that_quotes_the_key_is_shown_without_it(self) -> None:
+        manager = ModelProfileManager([ModelProfile("a", "A", "acme", "api_key", "weirdkey", models=("*",))])
+        events = heard(manager)
+        manager.record_failure("a", "the key weirdkey was refused")
+        assert [e.error for e in events] == ["the key [redacted] was refused"]
+
+    def test_profiles_added_from_many_threads_are_all_there(self) -> None:
+        manager = ModelProfileManager()
+
+        def add(start: int) -> None:
+            for number in range(start, start + 20):
+                manager.add_profile(profile(f"p{number}"))
+
+        threads = [threading.Thread(target=add, args=(n * 20,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(manager.get_all_profiles()) == 160

@@ -157,6 +157,13 @@ def test_a_class_is_known_by_its_name_and_what_it_carries(
     assert outcome.retry_after == pytest.approx(hint)
 
 
+def test_a_call_that_cannot_even_say_how_it_ended_is_unknown() -> None:
+    def broken() -> object:
+        raise RuntimeError("no trailing metadata")
+
+    assert classify(stand_in("grpc._channel._InactiveRpcError", code=broken, details=broken)).kind == "unknown"
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -122,6 +122,12 @@ class TestRule:
             classify((403, {}, ""), rules=[entry])
 
 
+@pytest.mark.parametrize("rules", ["auth", None, 5])
+def test_rules_come_in_a_list(rules: Any) -> None:
+    with pytest.raises(ConfigError, match="have to be a list"):
+        classify((403, {}, ""), rules=rules)
+
+
 def test_the_room_lists_its_names_and_no_others() -> None:
     assert set(cbauth.outcomes.__all__) <= set(dir(cbauth.outcomes))
     assert cbauth.outcomes.classify is classify

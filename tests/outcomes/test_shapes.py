@@ -79,7 +79,7 @@ def test_a_body_alone_says_what_its_code_means(body: object) -> None:
         "",
         "Hello.",
     ],
-    ids=repr,
+    ids=lambda thing: repr(thing).partition(" at ")[0],
 )
 def test_what_is_no_answer_is_unknown(thing: object) -> None:
     assert (classify(thing).kind, classify(thing).status) == ("unknown", None)
@@ -116,7 +116,7 @@ def test_events_of_a_stream_are_read_for_the_one_that_tells_of_an_error() -> Non
         ({"msg": "Busy."}, "Busy."),
         ({"detail": "Busy."}, "Busy."),
         ({"error": "Busy."}, "Busy."),
-        ({"error": ["Busy."]}, ""),
+        ({"error": ["Busy."]}, "Busy."),
         ({"errors": [{"reason": "backendError"}], "message": "Busy."}, "Busy."),
         ({"error": {"message": None, "details": "Busy."}}, "Busy."),
         ({"error": {"message": '{"error": {"message": "Busy."}}'}}, "Busy."),
@@ -132,6 +132,14 @@ def test_events_of_a_stream_are_read_for_the_one_that_tells_of_an_error() -> Non
 )
 def test_the_message_is_what_the_body_says_to_people(body: object, message: str) -> None:
     assert classify((502, {}, body)) == Outcome("server", message=message, status=502)
+
+
+def test_json_within_json_is_opened_only_so_deep() -> None:
+    body: dict[str, object] = {"error": {"code": "insufficient_quota"}}
+    for _ in range(2):
+        body = {"error": {"message": json.dumps(body)}}
+    assert classify((429, {}, body)).kind == "billing"
+    assert classify((429, {}, {"error": {"message": json.dumps(body)}})).kind == "rate_limit"
 
 
 def test_a_code_is_found_in_a_body_that_was_cut_off() -> None:
@@ -162,17 +170,19 @@ class TestDialects:
         assert classify((400, {}, body), protocol="openai").kind == "billing"
 
     def test_the_package_of_an_exception_says_whose_it_is(self) -> None:
-        class StatusError(Exception):
-            status_code = 400
-            body = self.LOW
-
-        assert classify(StatusError()).kind == "bad_request"
-        StatusError.__module__ = "anthropic._exceptions"
-        assert classify(StatusError()).kind == "billing"
+        facts = {"status_code": 400, "body": self.LOW}
+        theirs = type("BadRequestError", (Exception,), {**facts, "__module__": "anthropic"})
+        another = type("BadRequestError", (Exception,), {**facts, "__module__": "acme"})
+        assert classify(theirs()).kind == "billing"
+        assert classify(another()).kind == "bad_request"
 
     def test_words_that_come_with_another_status_are_quoted_ones(self) -> None:
         body = {"error": {"message": "Unprocessable prompt: 'I exceeded your current quota'"}}
         assert classify((422, {}, body), protocol="openai").kind == "bad_request"
+
+    def test_words_that_the_answer_quotes_are_the_callers(self) -> None:
+        body = {"error": {"message": "Invalid value: 'exceeded your current quota'. Supported values are: 'text'."}}
+        assert classify((400, {}, body), protocol="openai").kind == "bad_request"
 
     def test_a_code_comes_before_words(self) -> None:
         body = {"error": {"message": "You exceeded your current quota.", "code": "rate_limit_exceeded"}}
@@ -233,7 +243,7 @@ def circle() -> dict[str, object]:
 
 HOSTILE: dict[str, tuple[Callable[[], object], str]] = {
     "malice": (Malice, "unknown"),
-    "malice-within": (lambda: (503, Malice(), Malice()), "overloaded"),
+    "malice-within": (lambda: (503, Malice(), Malice()), "unknown"),
     "mappings-that-raise": (lambda: (503, HostileHeaders(), HostileHeaders()), "overloaded"),
     "numbers": (lambda: (503, 5, 5), "overloaded"),
     "headers-as-text": (lambda: (503, "retry-after: 5", None), "overloaded"),

@@ -9,11 +9,13 @@ import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 import cbauth
-from cbauth import ConfigError, UnavailableError
+from cbauth import ConfigError, StoreError, UnavailableError
+from cbauth.stores.memory import MemoryStore
 from cbauth.trust import trust
 from tests.answers import AnswerError
 from tests.clock import FakeClock
@@ -180,6 +182,12 @@ class TestOneEngine:
         assert toolkit.acquire("gpt-4o").profile_id == "spare"
         assert toolkit.models.get_access_token("main") == f"{CANARY}-main"
 
+    def test_a_login_profile_may_be_added_by_hand(self, here: Path) -> None:
+        toolkit = cbauth.load("profiles.yaml")
+        mine = cbauth.ModelProfile("me", "Me", "acme", "oauth", credential_id="login", models=("*",))
+        toolkit.models.add_profile(mine)
+        assert not toolkit.models.is_profile_ready(mine)
+
     def test_reset_of_an_unknown_profile_says_which_there_are(self, here: Path) -> None:
         with pytest.raises(ConfigError, match="main, spare"):
             cbauth.load("profiles.yaml").reset("mian")
@@ -311,3 +319,22 @@ def fail_everywhere(toolkit: cbauth.Toolkit) -> None:
     for attempt in toolkit.attempts("gpt-4o"):
         with attempt as lease:
             raise AnswerError(401, body=f'{{"error": {{"message": "Incorrect API key provided: {lease.token}"}}}}')
+
+
+class LockedStore(MemoryStore):
+    """A store whose file another program keeps locked."""
+
+    def update(self, key: str, transition: object) -> NoReturn:
+        raise StoreError("state.db has been locked by another program for 5 s")
+
+
+def test_an_answer_is_not_lost_because_it_cannot_be_recorded(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+    toolkit = cbauth.load("profiles.yaml", store=LockedStore())
+    answers = []
+    for attempt in toolkit.attempts("gpt-4o", session="s"):
+        with attempt as lease:
+            answers.append(lease.token)
+            if lease.profile_id == "main":
+                raise AnswerError(503)
+    assert answers == [f"{CANARY}-main", f"{CANARY}-spare"]
+    assert "could not be recorded" in caplog.text
