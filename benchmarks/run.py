@@ -6,11 +6,13 @@ import argparse
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cbauth
@@ -21,6 +23,7 @@ from benchmarks.startup import Imported, imports
 __all__ = ["main"]
 
 PEERS = ("circuitbreaker", "litellm", "pybreaker", "tenacity")
+README = Path(__file__).with_name("README.md")
 ROUNDS = 40
 QUICK = 0.002
 
@@ -45,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(json.dumps(_data(results), indent=2) if options.json else _text(results))
     if options.output:
         _save(options.output, times)
+    if options.readme:
+        README.write_text(_with_tables(README.read_text("utf-8"), results), "utf-8")
     return int(options.check and any(verdict.holds is False for _, verdict in results.verdicts))
 
 
@@ -58,6 +63,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--without", action="append", default=[], metavar="NAME", help="leave out what begins so, such as LiteLLM"
     )
     parser.add_argument("--output", metavar="FILE", help="write the rounds for `pyperf stats` and `pyperf compare_to`")
+    parser.add_argument("--readme", action="store_true", help="write the tables into benchmarks/README.md")
     options = parser.parse_args(argv)
     if options.rounds < 1:
         parser.error("--rounds has to be 1 or more")
@@ -74,17 +80,39 @@ def _progress(number: int, rounds: int) -> None:
 
 
 def _text(results: Results) -> str:
-    claimed = [("claim", "limit", "measured", "ok")]
-    for claim, verdict in results.verdicts:
-        measured = verdict.why if verdict.measured is None else f"{verdict.measured:.2f}"
-        claimed.append((str(claim), claim.bound, measured, {True: "yes", False: "NO", None: "-"}[verdict.holds]))
-    taken = [("one call of", "best", "median")]
-    for name, times in results.times.items():
-        taken.append((name, *((_span(times.best), _span(times.median)) if times.rounds else (times.missing, ""))))
     loaded = [("import cbauth loads", "own time")]
     loaded += [(module.name, f"{module.microseconds} us") for module in results.imports]
-    where = ", ".join(f"{name} {value}" for name, value in _where().items())
-    return "\n\n".join([where, *(_table(rows) for rows in (claimed, taken, loaded))])
+    return "\n\n".join([_machine(), _claims(results), _times(results), _table(loaded)])
+
+
+def _with_tables(readme: str, results: Results) -> str:
+    """The page with its tables, each in a code block after a comment that names it, as this run gives them."""
+    tables = {"claims": f"{_machine()}\n\n{_claims(results)}", "times": _times(results)}
+    for name, table in tables.items():
+        head, block, rest = re.split(
+            rf"(<!-- {name} -->\n\n```text\n).*?(?=\n```\n)", readme, maxsplit=1, flags=re.DOTALL
+        )
+        readme = f"{head}{block}{table}{rest}"
+    return readme
+
+
+def _machine() -> str:
+    return ", ".join(f"{name} {value}" for name, value in _where().items())
+
+
+def _claims(results: Results) -> str:
+    rows = [("claim", "limit", "measured", "ok")]
+    for claim, verdict in results.verdicts:
+        measured = verdict.why if verdict.measured is None else f"{verdict.measured:.2f}"
+        rows.append((str(claim), claim.bound, measured, {True: "yes", False: "NO", None: "-"}[verdict.holds]))
+    return _table(rows)
+
+
+def _times(results: Results) -> str:
+    rows = [("one call of", "best", "median")]
+    for name, times in results.times.items():
+        rows.append((name, *((_span(times.best), _span(times.median)) if times.rounds else (times.missing, ""))))
+    return _table(rows)
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:

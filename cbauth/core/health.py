@@ -150,7 +150,7 @@ class Failure(NamedTuple):
     """A failure on its way into the records. ``hint`` is the provider's Retry-After in seconds.
 
     ``admitted_at`` and ``generation`` say what the failing caller knew (``None``: an explicit report, always counted).
-    ``scope`` overrides the ladder's own.
+    ``scope`` overrides the ladder's own. ``cools`` is false for a report that must start no cooldown.
     """
 
     kind: str
@@ -163,6 +163,7 @@ class Failure(NamedTuple):
     admitted_at: float | None = None
     generation: int | None = None
     permit: str | None = None
+    cools: bool = True
 
 
 def cooldown_rule(kind: str, policy: CooldownPolicy) -> tuple[str, Ladder] | None:
@@ -196,7 +197,7 @@ def failed(
         if failure.model is not None and not shared:
             previous = _find(rests, MISSING, failure.model)
             rests = _put(rests, cooldowns.rest(previous, model=failure.model, now=failure.now))
-    elif rule := cooldown_rule(failure.kind, cooldown):
+    elif failure.cools and (rule := cooldown_rule(failure.kind, cooldown)):
         lane, ladder = rule
         scope = failure.scope or ladder.scope
         if (scope == "provider") is shared:

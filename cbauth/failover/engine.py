@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from cbauth.core import breaker as breakers
 from cbauth.core.health import (
@@ -45,13 +45,6 @@ __all__ = ["Engine"]
 MOST_LINEUPS = 256
 
 
-class Closable(Protocol):
-    """A lease that holds a permit."""
-
-    def close(self) -> None:
-        """Give it back."""
-
-
 class Engine:
     """Members, a policy, a store, a clock and dice."""
 
@@ -73,7 +66,7 @@ class Engine:
         self.rng = rng if rng is not None else Random()
         self.bus = bus if bus is not None else EventBus()
         self.namespace = namespace
-        self.trials: weakref.WeakSet[Closable] = weakref.WeakSet()
+        self.trials: weakref.WeakSet[Any] = weakref.WeakSet()
         self._lock = threading.RLock()
         self._held: dict[str, list[str]] = {}
         self._recoveries = Recoveries()
@@ -222,6 +215,7 @@ class Engine:
         admitted_at: float | None = None,
         generation: int | None = None,
         permit: str | None = None,
+        cools: bool = True,
         name: str = "profile:failure",
     ) -> None:
         """Record a failure and publish what follows from it. ``bad_request`` and ``cancelled`` only free the permit."""
@@ -231,7 +225,9 @@ class Engine:
             return
         now = self.clock()
         policy = member.policy
-        failure = Failure(kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit)
+        failure = Failure(
+            kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit, cools
+        )
         changes = [self._record_failure(member.own_key, failure, policy, shared=False)]
         self._recoveries.watch(member.profile_id, changes[0][1], now)
         if reaches_provider(kind, scope, policy.breaker, policy.cooldown):

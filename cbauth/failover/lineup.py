@@ -60,7 +60,7 @@ STALE = Standing(-1, -math.inf, (), ())
 class Lineup:
     """One model's members. Everything but reading ``standing`` and ``counter`` needs the engine's lock."""
 
-    __slots__ = ("_positions", "_seen", "counter", "members", "model", "roster", "standing", "strategy")
+    __slots__ = ("_looked_at", "_positions", "_seen", "counter", "members", "model", "roster", "standing", "strategy")
 
     def __init__(self, model: str | None, members: Sequence[Member], strategy: str) -> None:
         self.model = model
@@ -70,6 +70,7 @@ class Lineup:
         self.counter = count()
         self.standing = STALE
         self._seen = -1
+        self._looked_at = -math.inf
         self._positions: dict[str, list[int]] = {}
         for position, member in enumerate(self.members):
             self._positions.setdefault(member.own_key, []).append(position)
@@ -90,7 +91,9 @@ class Lineup:
                 for position in self._positions.get(key, ()):
                     self._judge(position, store, now)
             self._seen = generation
-        for position in self.roster.due(now):
+        again = tuple(self.roster.refused) if now < self._looked_at - SKEW else self.roster.due(now)
+        self._looked_at = now
+        for position in again:  # all of them when the clock was set back: their deadlines may lie too far ahead
             self._judge(position, store, now)
 
     def _judge(self, position: int, store: Store, now: float) -> None:

@@ -239,7 +239,8 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
             hint, scope = outcome.retry_after, outcome.scope
             if outcome.kind != "unknown" or outcome.status is not None:
                 kind = outcome.kind
-        self._engine.fail(member, kind, message=message, hint=hint, scope=scope, permit=self._engine.let_go(profile_id))
+        permit = self._engine.let_go(profile_id)
+        self._engine.fail(member, kind, message=message, hint=hint, scope=scope, permit=permit, cools=error is not None)
 
     def record_success(self, profile_id: str) -> None:
         """Record a success: the count is cleared and a half-open circuit closes. Unknown ids are ignored."""

@@ -149,6 +149,5 @@ def _kind(answer: Answer, said: Complaint, status: int | None, message: str, pro
             return kind
     if status == 403 and is_empty(answer.headers, "x-ratelimit-remaining"):
         return "rate_limit"  # GitHub refuses with 403 when the hour's requests are spent
-    if failed is None and status is None:
-        return None
-    return by_status(failed if failed is not None else status)
+    decisive = failed if failed is not None else status
+    return None if decisive is None else by_status(decisive)

@@ -206,10 +206,8 @@ def by_text(protocol: str, status: int | None, text: str) -> str | None:
     return None
 
 
-def by_status(status: int | None) -> str:
+def by_status(status: int) -> str:
     """The kind that an HTTP status means when nothing else is known."""
-    if status is None:
-        return "unknown"
     return _KINDS_OF_STATUS.get(status, "server" if 500 <= status <= 599 else "unknown")
 
 

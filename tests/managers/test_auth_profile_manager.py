@@ -194,6 +194,16 @@ class TestCooldowns:
         clock.advance(-864_000)
         assert manager.get_status()[0].cooldown_remaining == 60
 
+    def test_a_clock_set_back_while_others_look_locks_nobody_out(self) -> None:
+        clock = FakeClock()
+        manager = AuthProfileManager([profile("a")], clock=clock)
+        manager.mark_failed("a", "boom")
+        assert manager.get_next_profile() is None
+        clock.advance(-5 * 3600)
+        assert manager.get_next_profile() is None
+        clock.advance(61)
+        assert manager.get_next_profile() is not None
+
     def test_a_clock_set_back_by_an_hour_locks_nobody_out_for_longer(self) -> None:
         clock = FakeClock()
         manager = AuthProfileManager([profile("a")], clock=clock)

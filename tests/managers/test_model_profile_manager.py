@@ -199,6 +199,13 @@ class TestBreaker:
             manager.record_success("a")
         assert chosen(manager, "m") == ("a", "m", "primary")
 
+    def test_a_failure_without_an_error_starts_no_cooldown_even_under_classic(self) -> None:
+        manager = ModelProfileManager([profile("a")], policy={"cooldown": {"preset": "classic"}})
+        manager.record_failure("a")
+        assert chosen(manager, "m") == ("a", "m", "primary")
+        manager.record_failure("a", AnswerError(503))
+        assert chosen(manager, "m") is None
+
     def test_what_the_error_is_decides(self) -> None:
         manager = ModelProfileManager([profile(i) for i in "abcd"], clock=FakeClock())
         for _ in range(3):
