@@ -124,6 +124,8 @@ class Roster:
 
     def due(self, now: float) -> list[int]:
         """The positions whose refusal has run out and which have to be judged again."""
+        if not self._due or self._due[0][0] > now:
+            return []
         out: dict[int, None] = {}
         while self.expires <= now:
             out[heapq.heappop(self._due)[1]] = None

@@ -80,10 +80,9 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     ``secrets`` are known ones, such as the token that was sent: they go wherever they stand, percent-encoded too, and
     cut off where the text ends with an ellipsis.
     """
-    secrets = tuple(secrets)
-    if text in _clean and not any(secret in text for secret in secrets if isinstance(secret, str)):
-        return text
     known = _known(secrets, text)
+    if text in _clean and not known:
+        return text
     for secret in known:
         text = _without(text, secret)
     shown = _hidden(text, known)
@@ -130,14 +129,14 @@ def brief(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _known(secrets: Iterable[str], text: str) -> list[str]:
-    """The secrets, percent-encoded too where ``text`` has such; longest first: one may be a part of another."""
-    known = {secret for secret in secrets if isinstance(secret, str) and secret.strip()}
-    awkward = {secret for secret in known if not secret.isalnum()} if "%" in text else None
-    if awkward:
+    """The secrets that ``text`` may hold, percent-encoded too; longest first: one may be a part of another."""
+    disguised = "%" in text or "  " in text or text.endswith("…") or not text.isprintable()
+    known = [s for s in secrets if isinstance(s, str) and s.strip() and (disguised or s in text)]
+    if known and "%" in text:
         from urllib.parse import quote
 
-        known |= {quote(secret, safe="", errors="replace") for secret in awkward}
-    return sorted(known, key=len, reverse=True)
+        known += [quote(secret, safe="", errors="replace") for secret in known if not secret.isalnum()]
+    return sorted(set(known), key=len, reverse=True) if len(known) > 1 else known
 
 
 def _without(text: str, secret: str) -> str:
