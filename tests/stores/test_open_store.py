@@ -74,3 +74,11 @@ def test_the_package_loads_sqlite_only_when_it_is_used() -> None:
     code = "import sys, cbauth.stores; cbauth.stores.open_store('memory');"
     code += " assert 'cbauth.stores.sqlite' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+
+
+def test_a_store_may_be_named_by_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE", "memory")
+    assert type(open_store("env:STATE")).__name__ == "MemoryStore"
+    monkeypatch.delenv("STATE")
+    with pytest.raises(StoreError, match="STATE is not set"):
+        open_store("env:STATE")
