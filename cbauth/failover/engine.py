@@ -150,7 +150,7 @@ class Engine:
         events: list[Event] = []
         try:
             with self._lock:
-                lineup = self.lineup(model)
+                lineup = self._lineups.get(model) or self.lineup(model)
                 lineup.catch_up(self.store, now)
                 if self._recoveries.next_at <= now:
                     events += self._recovered(now)
