@@ -11,10 +11,10 @@ Everything public is listed here by hand; each name loads its module when it is 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what type checkers take for true; the real one would import typing, twice the cost of all else
 if TYPE_CHECKING:
+    from typing import Any
+
     from cbauth.config import load_plan
     from cbauth.errors import (
         AttemptRecord,
@@ -116,6 +116,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'cbauth' has no attribute {name!r}")
+    from importlib import import_module
+
     value = getattr(import_module(f"cbauth.{home}"), name)
     globals()[name] = value
     return value

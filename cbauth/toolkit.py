@@ -140,7 +140,7 @@ class Toolkit:
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
         """Call ``handler`` with each event of that name (``"*"``: all); returns a callable that unsubscribes."""
-        return self._engine.bus.on(event, handler)
+        return self._engine.on(event, handler)
 
     # changing
 

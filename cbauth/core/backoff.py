@@ -29,8 +29,10 @@ class Backoff:
 
     def step(self, count: int) -> float:
         """Seconds for the ``count``-th failure in a row, counting from 1, without jitter."""
-        if count <= 1 or self.base <= 0:
-            return min(max(self.base, 0.0), self.cap)
+        if self.base <= 0:
+            return 0.0
+        if count <= 1:
+            return min(self.base, self.cap)
         try:
             return min(self.base * self.factor ** (min(count, HIGHEST) - 1), self.cap)
         except OverflowError:  # beyond the largest float, so beyond any cap

@@ -25,6 +25,7 @@ Sources: Nygard, "Release It!" (the pattern); sony/gobreaker (generations, allow
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -151,12 +152,10 @@ def fail(breaker: Breaker, policy: BreakerPolicy, now: float, generation: int | 
     if breaker.until is not None and now < breaker.until:
         return breaker
     oldest = now - policy.failure_decay
-    counted = tuple(f for f in breaker.failures if oldest < f.at)
-    failures = _remember(counted, now, policy)
-    after = breaker._replace(failures=failures)
-    if breaker.until is not None or sum(f.times for f in failures) >= policy.failure_threshold:
-        return trip(after, policy, now)
-    return after
+    failures = _remember([f for f in breaker.failures if oldest < f.at], now, policy)
+    if breaker.until is not None or sum([f.times for f in failures]) >= policy.failure_threshold:
+        return trip(breaker._replace(failures=failures), policy, now)
+    return Breaker(failures, generation=breaker.generation)
 
 
 def trip(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
@@ -192,12 +191,12 @@ def clamp(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
     return breaker._replace(since=since, until=until, permits=permits, failures=failures)
 
 
-def _remember(failures: tuple[Failures, ...], now: float, policy: BreakerPolicy) -> tuple[Failures, ...]:
+def _remember(counted: Sequence[Failures], now: float, policy: BreakerPolicy) -> tuple[Failures, ...]:
     """Add one failure; beyond the bound, those of the same 1/63 of ``failure_decay`` become one at its latest time.
 
     The grid is fixed, so that a failure which merges again and again still moves by less than one cell.
     """
-    failures = (*failures, Failures(now, 1))
+    failures = (*counted, Failures(now, 1))
     if len(failures) <= REMEMBERED:
         return failures
     width = policy.failure_decay / (REMEMBERED - 1) or 1.0

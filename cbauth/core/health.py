@@ -130,11 +130,11 @@ def admission(
     if own is None and shared is None:
         return FREE
     cause: Cooldown | Circuit | None = None
-    until = 0.0
+    until = now
     for record in (own, shared):
         if record is not None:
             for cooldown in record.cooldowns:
-                if now < cooldown.until and cooldown.until > until and cooldowns.covers(cooldown, model):
+                if cooldown.until > until and cooldowns.covers(cooldown, model):
                     cause, until = cooldown, cooldown.until
     judged = shared if policy.scope == "provider" else own
     if judged is not None and judged.breaker.until is not None and policy.mode == "enforce":
@@ -183,44 +183,43 @@ def failed(
     health: Health | None, failure: Failure, breaker: BreakerPolicy, cooldown: CooldownPolicy, *, shared: bool = False
 ) -> Health:
     """The record after ``failure``. ``shared`` says that this is the provider's record, not the profile's own."""
+    kind, now, message, model, hint, scope, dice, admitted_at, generation, permit, cools = failure
     before = health if health is not None else BLANK
     circuit = before.breaker
     if (breaker.scope == "provider") is shared:
-        if failure.kind in BREAKER_KINDS:
-            circuit = breakers.fail(circuit, breaker, failure.now, failure.generation)
-        if failure.permit is not None:
-            circuit = breakers.release(circuit, failure.permit)
-    if failure.kind in HARMLESS:
+        if kind in BREAKER_KINDS:
+            circuit = breakers.fail(circuit, breaker, now, generation)
+        if permit is not None:
+            circuit = breakers.release(circuit, permit)
+    if kind in HARMLESS:
         return before if circuit is before.breaker else before._replace(breaker=circuit)
     rests = before.cooldowns
-    if failure.kind == "model_not_found":
-        if failure.model is not None and not shared:
-            previous = _find(rests, MISSING, failure.model)
-            rests = _put(rests, cooldowns.rest(previous, model=failure.model, now=failure.now))
-    elif failure.cools and (rule := cooldown_rule(failure.kind, cooldown)):
+    if kind == "model_not_found":
+        if model is not None and not shared:
+            rests = _put(rests, cooldowns.rest(_find(rests, MISSING, model), model=model, now=now))
+    elif cools and (rule := cooldown_rule(kind, cooldown)):
         lane, ladder = rule
-        scope = failure.scope or ladder.scope
+        scope = scope or ladder.scope
         if (scope == "provider") is shared:
-            model = failure.model if scope == "model" else None
+            resting = model if scope == "model" else None
             rest = cooldowns.cool(
-                _find(rests, lane, model),
+                _find(rests, lane, resting),
                 ladder,
                 lane=lane,
-                model=model,
-                kind=failure.kind,
-                now=failure.now,
-                dice=failure.dice,
-                hint=failure.hint,
+                model=resting,
+                kind=kind,
+                now=now,
+                dice=dice,
+                hint=hint,
                 hint_cap=cooldown.retry_after_cap,
-                admitted_at=failure.admitted_at,
+                admitted_at=admitted_at,
             )
             rests = _put(rests, rest)
     if shared:
         if circuit is before.breaker and rests is before.cooldowns:
             return before
         return Health(circuit, rests, before.last_error, before.last_kind, before.last_at)
-    kind = "unknown" if failure.kind == TRANSIENT else failure.kind
-    return Health(circuit, rests, failure.message[:LONGEST_ERROR] or None, kind, failure.now)
+    return Health(circuit, rests, message[:LONGEST_ERROR] or None, "unknown" if kind == TRANSIENT else kind, now)
 
 
 def reaches_provider(kind: str, scope: str | None, breaker: BreakerPolicy, cooldown: CooldownPolicy) -> bool:

@@ -28,7 +28,7 @@ from cbauth.core.health import (
     succeeded,
 )
 from cbauth.core.models import expand
-from cbauth.events import Event, EventBus
+from cbauth.events import Event, EventBus, Handler
 from cbauth.failover import permits
 from cbauth.failover.arguments import a_name
 from cbauth.failover.happenings import Recoveries, differences, happening
@@ -100,9 +100,7 @@ class Engine:
             if rules is not None:
                 self.rules = tuple(rules)
             self._lineups: dict[str | None, Lineup] = {}
-            now = self.clock()
-            for member in ranked:
-                self._watch(member, now)
+            self._watch(ranked, self.clock())
 
     def rearrange(self, change: Callable[[tuple[Member, ...]], Iterable[Member]]) -> None:
         """Take over what ``change`` makes of the members as they are; nobody else changes them meanwhile."""
@@ -229,15 +227,14 @@ class Engine:
             kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit, cools
         )
         changes = [self._record_failure(member.own_key, failure, policy, shared=False)]
-        self._recoveries.watch(member.profile_id, changes[0][1], now)
         if reaches_provider(kind, scope, policy.breaker, policy.cooldown):
             changes.append(self._record_failure(member.shared_key, failure, policy, shared=True))
-            self._recoveries.watch(member.profile_id, changes[1][1], now)
-        if not self.bus.listening:
+        if not self.bus.listening:  # then nobody waits for a recovery either, and ``on`` catches up
             return
         shown = "unknown" if kind == TRANSIENT else kind
         events = [happening(name, member, now, model=model, kind=shown, error=message or None)]
         for before, after in changes:
+            self._recoveries.watch(member.profile_id, after, now)
             events += differences(member, before, after, now)
         self.bus.publish(events)
 
@@ -373,8 +370,7 @@ class Engine:
         with self._lock:
             self._lineups.clear()
         now = self.now()
-        for member in self.members:
-            self._watch(member, now)
+        self._watch(self.members, now)
         self.bus.publish(self._recovered(now))
 
     def close(self) -> None:
@@ -387,14 +383,21 @@ class Engine:
                 self.release(member, permit)
         self.store.close()
 
+    def on(self, name: str, handler: Handler) -> Callable[[], None]:
+        """Subscribe as ``EventBus.on`` does, and from now on watch the rests that began while nobody listened."""
+        unsubscribe = self.bus.on(name, handler)
+        self._watch(self.members, self.clock())
+        return unsubscribe
+
     def publish(self, name: str, member: Member, **facts: Any) -> None:
         """Publish one event about ``member``."""
         if self.bus.listening:
             self.bus.publish([happening(name, member, self.clock(), **facts)])
 
-    def _watch(self, member: Member, now: float) -> None:
-        for key in (member.own_key, member.shared_key):
-            self._recoveries.watch(member.profile_id, self._health(key), now)
+    def _watch(self, members: Iterable[Member], now: float) -> None:
+        for member in members:
+            for key in (member.own_key, member.shared_key):
+                self._recoveries.watch(member.profile_id, self._health(key), now)
 
     def _recovered(self, now: float, early: str | None = None) -> list[Event]:
         """The recoveries to tell of; ``early`` is a profile whose cooldown may have been ended by hand."""
@@ -405,7 +408,7 @@ class Engine:
                 continue
             own, shared = self._health(member.own_key), self._health(member.shared_key)
             if running(own, now) or running(shared, now):
-                self._watch(member, now)
+                self._watch((member,), now)
             else:
                 events.append(happening("profile:recovered", member, now))
         return events

@@ -20,12 +20,13 @@ from cbauth.errors import AuthError, ConfigError, LoginRequiredError, RefreshErr
 from cbauth.failover.engine import Engine
 from cbauth.failover.lineup import Choice
 from cbauth.failover.member import Member
-from cbauth.outcomes import Outcome, classify, redact
+from cbauth.outcomes import KINDS, Outcome, classify, redact
 from cbauth.secrets import Secret
 
 __all__ = ["Lease", "is_harmless", "is_unready", "open_lease", "outcome_of", "prefetch"]
 
 MESSAGE_LENGTH = 300
+_PLAIN = {kind: Outcome(kind) for kind in KINDS}
 
 _log = logging.getLogger("cbauth.failover")
 
@@ -123,8 +124,8 @@ class Lease:
 
     @property
     def revealed(self) -> tuple[str, ...]:
-        """The token, if it was ever fetched: what has to be struck out of texts about this lease."""
-        return () if self._secret is None else (self._secret.reveal(),)
+        """The token, if it is known without waiting: what has to be struck out of texts about this lease."""
+        return self._choice.member.known_secrets() if self._secret is None else (self._secret.reveal(),)
 
     @property
     def touched(self) -> bool:
@@ -317,7 +318,7 @@ def outcome_of(told: object, lease: Lease) -> Outcome:
     elif isinstance(told, AuthError):
         outcome = Outcome("auth", message=str(told))
     elif isinstance(told, str):
-        outcome = Outcome(told)
+        outcome = _PLAIN.get(told) or Outcome(told)  # which says what is wrong with it
     else:
         member = lease.member
         outcome = classify(told, protocol=member.protocol, rules=lease._engine.rules_for(member))

@@ -54,6 +54,7 @@ class Standing(NamedTuple):
         )
 
 
+_REFUSED = State.REFUSED
 STALE = Standing(-1, -math.inf, (), ())
 
 
@@ -97,11 +98,11 @@ class Lineup:
             self._judge(position, store, now)
 
     def _judge(self, position: int, store: Store, now: float) -> None:
-        answer = judge(self.members[position], self.model, store, now)
-        if answer.state is State.REFUSED:
-            self.roster.refuse(position, math.inf if answer.until is None else answer.until)
+        state, until, _ = judge(self.members[position], self.model, store, now)
+        if state is _REFUSED:
+            self.roster.refuse(position, math.inf if until is None else until)
         else:
-            self.roster.free(position, testing=answer.state is State.TESTING)
+            self.roster.free(position, testing=state is State.TESTING)
 
     def stand(self, store: Store, now: float) -> Standing:
         """Work out who leads, after ``catch_up``, and remember it for the callers to come when it can be.

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from cbauth.core.health import digest
 from cbauth.core.models import Models
 from cbauth.core.rotation import rank_key
+from cbauth.errors import AuthError
 from cbauth.plan import DEFAULT_POLICY, Policy
 from cbauth.secrets import Nothing, Source
 
@@ -115,6 +116,14 @@ class Member:
     def serves(self, model: str | None) -> bool:
         """Whether it may be asked for ``model``; a request that names none may go to anybody."""
         return model is None or self.models.serves(model)
+
+    def known_secrets(self) -> tuple[str, ...]:
+        """The secret, if it can be told at once, to strike it out of texts; slow sources are not asked."""
+        source = self.source
+        try:
+            return () if source.slow or source.missing() is not None else (source.get().reveal(),)
+        except AuthError:
+            return ()
 
     def headers(self, token: str) -> dict[str, str]:
         """The request headers that carry ``token``, as the provider's protocol wants them."""

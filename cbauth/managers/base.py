@@ -133,7 +133,7 @@ class ProfileManager(Generic[P]):
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
         """Call ``handler`` with each such event; returns a callable that unsubscribes. A typo is a ``ConfigError``."""
-        return self._engine.bus.on(event, handler)
+        return self._engine.on(event, handler)
 
     def close(self) -> None:
         """Give back the store. A manager that belongs to a toolkit leaves that to the toolkit."""

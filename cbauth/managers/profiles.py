@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NoReturn
 
-from cbauth.errors import AuthError, ConfigError
+from cbauth.errors import ConfigError
 from cbauth.failover.member import Member
 from cbauth.secrets import Secret, Source
 
@@ -169,15 +169,11 @@ class ProfileSelection:
 
 
 def known_secrets(member: Member) -> tuple[str, ...]:
-    """The secrets of a member that can be told at once, to strike them out of texts; slow sources are not asked."""
+    """The secrets of a member that can be told at once, those that it was given and never uses included."""
     held = member.origin.credentials if isinstance(member.origin, AuthProfile) else None
     if isinstance(held, Credentials):
         return held.given()
-    source = member.source
-    try:
-        return () if source.slow or source.missing() is not None else (source.get().reveal(),)
-    except AuthError:
-        return ()
+    return member.known_secrets()
 
 
 def _check_words(profile: Any, *names: str) -> None:

@@ -307,6 +307,14 @@ class TestSecrets:
         texts = [repr(x) for x in seen] + [str(x) for x in seen] + [trace, caplog.text]
         assert not [text for text in texts if CANARY in text]
 
+    def test_an_error_reported_on_a_lease_never_read_is_shown_without_its_key(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MAIN_KEY", "oddly shaped secret")
+        toolkit = cbauth.load("profiles.yaml")
+        toolkit.acquire("gpt-4o").report(ConnectionError("sent oddly shaped secret to nobody"))
+        assert "oddly" not in repr(toolkit.status())
+
     def test_a_lease_cannot_be_pickled_or_copied(self, here: Path) -> None:
         lease = cbauth.load("profiles.yaml").acquire("gpt-4o")
         for act in (pickle.dumps, copy.copy, copy.deepcopy):
