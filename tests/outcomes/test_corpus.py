@@ -45,6 +45,14 @@ def test_as_an_exception_with_the_body_as_data(answer: dict[str, Any]) -> None:
     assert classify(error, protocol=answer["protocol"]).kind == answer["kind"]
 
 
+def test_where_the_dialect_is_not_known_only_words_that_one_provider_has_are_lost() -> None:
+    outcomes = {answer["id"]: classify((answer["status"], answer.get("headers"), text(answer))) for answer in ANSWERS}
+    lost = {
+        answer["id"]: outcomes[answer["id"]].kind for answer in ANSWERS if outcomes[answer["id"]].kind != answer["kind"]
+    }
+    assert lost == {"ollama-model-needs-a-subscription": "auth"}
+
+
 def test_the_corpus_is_whole_and_says_where_each_answer_comes_from() -> None:
     assert len(ANSWERS) >= 60
     assert len({answer["id"] for answer in ANSWERS}) == len(ANSWERS)

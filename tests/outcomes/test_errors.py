@@ -17,6 +17,8 @@ from urllib.error import URLError
 import httpx
 import pytest
 import requests
+import tenacity
+import urllib3
 
 from cbauth import Outcome, classify
 
@@ -180,6 +182,11 @@ def test_who_cancels_is_obeyed_whatever_the_rules_say(error: BaseException) -> N
     assert classify(error, rules=[{"kind": "server"}, {"match": ".*", "kind": "server"}]).kind == "cancelled"
 
 
+def test_a_code_is_a_status_only_where_it_is_known_to_be_one() -> None:
+    assert classify(stand_in("google.genai.errors.APIError", code=404)).status == 404
+    assert (classify(stand_in("acme.ParseError", code=404)).kind) == "unknown"
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -231,6 +238,17 @@ class TestCauses:
     def test_a_library_that_gave_up_without_a_reason_means_the_network(self) -> None:
         assert classify(URLError("no host given")).kind == "network"
 
+    def test_what_a_library_kept_as_its_reason_explains_it(self) -> None:
+        pool = urllib3.HTTPConnectionPool("llm.example")
+        late = urllib3.exceptions.ReadTimeoutError(pool, "/v1", "Read timed out.")
+        assert classify(urllib3.exceptions.MaxRetryError(pool, "/v1", late)).kind == "timeout"
+
+    def test_the_last_of_many_attempts_explains_why_they_ended(self) -> None:
+        last = tenacity.Future.construct(3, ConnectionResetError(), has_exception=True)
+        assert classify(tenacity.RetryError(last)).kind == "network"
+        fine = tenacity.Future.construct(3, "an answer", has_exception=False)
+        assert classify(tenacity.RetryError(fine)).kind == "unknown"
+
     def test_nobody_follows_a_chain_without_end(self) -> None:
         error: BaseException = ConnectionResetError()
         for _ in range(5000):
@@ -255,8 +273,11 @@ class TestGroups:
         assert classify(ExceptionGroup("both", [ConnectionResetError(), TimeoutError()])).kind == "unknown"
 
     def test_a_bug_among_them_is_a_bug(self) -> None:
-        outcome = classify(ExceptionGroup("both", [ConnectionResetError(), KeyError("x")]))
-        assert (outcome.kind, outcome.status) == ("unknown", None)
+        teapot = stand_in("acme.Teapot", status_code=418)
+        for other in (ConnectionResetError(), teapot, RuntimeError()):
+            outcome = classify(ExceptionGroup("both", [other, KeyError("x")]))
+            assert (outcome.kind, outcome.status) == ("unknown", None)
+        assert classify(ExceptionGroup("both", [teapot, teapot])).status == 418
 
 
 class TestRulesForErrors:

@@ -59,6 +59,9 @@ def test_what_looks_like_a_key_goes_from_any_sentence(key: str, sentence: str) -
     [
         ("password=hunter2", "password=[redacted]"),
         ('"client_secret": "plainword"', '"client_secret": [redacted]"'),
+        ("they sent Bearer plainw0rd", "they sent Bearer [redacted]"),
+        ("your key Qzx7V***********wKqJ is wrong", "your key [redacted] is wrong"),
+        ("your key ending in ****wKqJ is wrong", "your key ending in [redacted] is wrong"),
         ("Authorization: Basic dXNlcjpwYXNz", "Authorization: [redacted]"),
         ("set-cookie: session=zq; path=/", "set-cookie: [redacted]; path=/"),
         ("https://user:plainword@llm.example/v1", "https://[redacted]@llm.example/v1"),
@@ -120,6 +123,22 @@ class TestKnownSecrets:
     def test_that_are_empty_or_no_text_are_left_out(self) -> None:
         secrets: list[Any] = ["", "  ", None, 5]
         assert redact("nothing here", secrets) == "nothing here"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [("?q=pa%20ss%2Fw", "pa ss/w"), ("refused: correct hor…", "correct horse battery"), ("plain word", "plain word")],
+)
+def test_what_was_let_through_goes_once_it_is_known_to_be_a_secret(text: str, secret: str) -> None:
+    assert redact(text) == text
+    assert "[redacted]" in redact(text, [secret])
+    assert redact(text) == text
+
+
+def test_a_long_text_is_not_cut_through_a_key() -> None:
+    """All but the last key here are taken out, so that what is left of the last would be in sight."""
+    message = classify((400, {}, f"{'Qz7' * 1358} {'aB3' * 20} and more")).message
+    assert message == "[redacted]…"
 
 
 def test_a_text_becomes_one_line_without_control_characters() -> None:

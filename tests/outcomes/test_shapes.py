@@ -142,6 +142,11 @@ def test_json_within_json_is_opened_only_so_deep() -> None:
     assert classify((429, {}, {"error": {"message": json.dumps(body)}})).kind == "rate_limit"
 
 
+def test_json_within_json_adds_to_what_is_around_it() -> None:
+    body = {"error": {"code": "insufficient_quota", "message": json.dumps({"message": "No.", "type": "requests"})}}
+    assert classify((429, {}, body)) == Outcome("billing", message="No.", status=429)
+
+
 def test_a_code_is_found_in_a_body_that_was_cut_off() -> None:
     assert classify((429, {}, '{"error": {"code": "insufficient_quota", "message": "You exc')).kind == "billing"
 
