@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -35,7 +36,7 @@ class Identified(Protocol):
 P = TypeVar("P", bound=Identified)
 
 
-class ProfileManager(Generic[P]):
+class ProfileManager(ABC, Generic[P]):
     """Members in and out, health on and off; what a subclass adds is its kind of profile and its way of choosing."""
 
     def __init__(
@@ -66,14 +67,17 @@ class ProfileManager(Generic[P]):
 
     # profiles
 
+    @abstractmethod
     def _member_of(self, profile: P, order: int, known: Member | None) -> Member:
-        raise NotImplementedError
+        """The member that ``profile`` becomes; ``known`` is the one it replaces."""
 
+    @abstractmethod
     def _face_of(self, member: Member) -> P:
-        raise NotImplementedError
+        """The profile that shows ``member``."""
 
+    @abstractmethod
     def _check(self, profile: P) -> None:
-        raise NotImplementedError
+        """Raise ``ConfigError`` for what is no profile of this kind."""
 
     def add_profile(self, profile: P) -> None:
         """Add a profile. A known id is replaced in its place and keeps its health. Raises ``ConfigError``."""
