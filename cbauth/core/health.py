@@ -14,9 +14,8 @@ Laws:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cbauth.core import breaker as breakers
 from cbauth.core import cooldown as cooldowns
@@ -39,9 +38,7 @@ __all__ = [
     "circuit_of",
     "clamped",
     "cooldown_rule",
-    "decode",
     "digest",
-    "encode",
     "failed",
     "reaches_provider",
     "recovered",
@@ -60,8 +57,6 @@ MOST_MODELS = 64
 """A profile remembers cooldowns of at most this many (lane, model) pairs; the model that ends first makes room."""
 LONGEST_ERROR = 500
 """Characters of an error's text that a record keeps."""
-LARGEST = 2**53
-"""Every whole number up to here is a float; a stored number beyond it is damage."""
 
 
 class Health(NamedTuple):
@@ -321,71 +316,3 @@ def digest(*parts: str | None) -> str:
     """A short stable name for a tuple of words. Never given a secret: the name is stored in the clear."""
     joined = "\0".join("" if part is None else part for part in parts)
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-
-
-def encode(record: Record) -> dict[str, Any]:
-    """The record as plain JSON data."""
-    if isinstance(record, Binding):
-        return {"profile": record.profile_id, "until": record.until}
-    return {
-        "breaker": record.breaker._asdict(),
-        "cooldowns": [c._asdict() for c in record.cooldowns],
-        "last_error": record.last_error,
-        "last_kind": record.last_kind,
-        "last_at": record.last_at,
-    }
-
-
-def decode(data: Mapping[str, Any]) -> Record:
-    """The record from what ``encode`` made. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
-    if "profile" in data:
-        return Binding(_text(data["profile"]), _number(data["until"]))
-    b = data["breaker"]
-    circuit = Breaker(
-        failures=tuple(breakers.Failures(_number(at), int(_number(times))) for at, times in b["failures"]),
-        since=_number_or_none(b["since"]),
-        until=_number_or_none(b["until"]),
-        generation=int(_number(b["generation"])),
-        permits=tuple(breakers.Permit(_text(name), _number(deadline)) for name, deadline in b["permits"]),
-        tested=bool(b["tested"]),
-    )
-    return Health(
-        breaker=circuit,
-        cooldowns=tuple(
-            Cooldown(
-                _text(c["lane"]),
-                _text_or_none(c["model"]),
-                _text(c["kind"]),
-                int(_number(c["step"])),
-                _number(c["since"]),
-                _number(c["until"]),
-                _number(c["quiet"]),
-            )
-            for c in data["cooldowns"]
-        ),
-        last_error=_text_or_none(data["last_error"]),
-        last_kind=_text_or_none(data["last_kind"]),
-        last_at=_number_or_none(data["last_at"]),
-    )
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"a number is stored as {type(value).__name__}")
-    if not -LARGEST <= value <= LARGEST:  # JSON lets through NaN, infinities and integers of any length
-        raise ValueError("a stored number is out of range")
-    return float(value)
-
-
-def _number_or_none(value: Any) -> float | None:
-    return None if value is None else _number(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text is stored as {type(value).__name__}")
-    return value
-
-
-def _text_or_none(value: Any) -> str | None:
-    return None if value is None else _text(value)

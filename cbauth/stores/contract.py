@@ -7,7 +7,8 @@ transaction; the transition may be run again on a fresher record. Reads come fro
 Laws that every store keeps:
 
 1. Updates of one key follow one another, over all threads and processes: none is lost.
-2. A transition that gives back the very same object writes nothing, and ``generation`` stays.
+2. A transition that gives back the very same object writes nothing, and ``generation`` stays. Its answer may be as old
+   as the reads of this process are.
 3. A transition that raises leaves everything as it was, and its exception passes.
 4. An update made while another one of the same thread is under way (by a finalizer that the garbage collector runs, or
    by a signal handler) goes first; the other one's transition is then run again.
@@ -16,16 +17,25 @@ Laws that every store keeps:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from cbauth.core.health import Record
 
-__all__ = ["Store", "Transition"]
+__all__ = ["Change", "Store", "Transition"]
 
 R = TypeVar("R")
 Transition = Callable[[Record | None], tuple[Record | None, R]]
 """From the record as it is to (the record as it shall be, an answer). Returning the very same object writes nothing."""
+
+
+class Change(NamedTuple):
+    """What another process did to a record, as this process saw it."""
+
+    key: str
+    before: Record | None
+    after: Record | None
 
 
 class Store(Protocol):
@@ -49,6 +59,9 @@ class Store(Protocol):
 
     def changes(self, since: int) -> tuple[str, ...] | None:
         """The keys changed after ``generation`` was ``since``; ``None`` when that is too long ago to tell."""
+
+    def watch(self) -> deque[Change]:
+        """A bounded queue that gets what other processes change, once that is seen, while somebody holds it."""
 
     def refresh(self) -> None:
         """Look now at what others have written, instead of at the next glance."""

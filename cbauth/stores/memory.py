@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 from typing import TypeVar
+from weakref import ref
 
-from cbauth.core.health import Record
-from cbauth.stores.contract import Transition
+from cbauth.core.health import Binding, Record
+from cbauth.stores.contract import Change, Transition
 from cbauth.stores.forks import guard
 
 __all__ = ["Journal", "MemoryStore"]
 
 R = TypeVar("R")
 REMEMBERED = 256
+MOST_HEARD = 1024
+SWEEP = 1024
+"""How many session bindings are written until those that have ended are dropped."""
 
 
 class Journal:
-    """The records a process has seen, which of them changed, and in what order. The base of every store's reads."""
+    """The records a process has seen, which of them changed, and in what order. The base of every store's reads.
 
-    def __init__(self) -> None:
+    ``clock`` gives epoch seconds; it tells when a session binding has ended and may be dropped.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.generation = 0
+        self._clock = clock
+        self._sweep_in = SWEEP
+        self._watchers: tuple[ref[deque[Change]], ...] = ()
         self._records: dict[str, Record] = {}
         self._changed: deque[str] = deque(maxlen=REMEMBERED)
         self._latest = (-1, "")
@@ -48,8 +60,25 @@ class Journal:
                 return None
             return tuple(islice(reversed(changed), behind))[::-1]
 
+    def watch(self) -> deque[Change]:
+        """A queue that gets what others change, as long as somebody holds it."""
+        heard: deque[Change] = deque(maxlen=MOST_HEARD)
+        with self._lock:
+            self._watchers = (*(w for w in self._watchers if w() is not None), ref(heard))
+        return heard
+
     def refresh(self) -> None:
         """Nobody else writes here."""
+
+    def hear(self, key: str, record: Record | None) -> None:
+        """Take over a record that another process has written, and tell those who watch."""
+        with self._lock:
+            before = self._records.get(key)
+            self._put(key, record)
+        for watcher in self._watchers:
+            heard = watcher()
+            if heard is not None:
+                heard.append(Change(key, before, record))
 
     def put(self, key: str, record: Record | None) -> None:
         """Take over a record that was written (``None``: removed)."""
@@ -69,16 +98,27 @@ class Journal:
             self._records.pop(key, None)
         else:
             self._records[key] = record
+            if isinstance(record, Binding):
+                self._sweep_in -= 1
+                if not self._sweep_in:
+                    self._sweep()
         self._changed.append(key)
         self.generation += 1
         self._latest = (self.generation, key)
+
+    def _sweep(self) -> None:
+        """Drop the bindings that have ended: sessions come and go, and nobody takes leave of them."""
+        self._sweep_in, now = SWEEP, self._clock()
+        for key, record in tuple(self._records.items()):
+            if isinstance(record, Binding) and record.until < now:
+                del self._records[key]
 
 
 class MemoryStore(Journal):
     """A store for one process: the default of a manager made by hand."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(clock)
         guard(self)
 
     def update(self, key: str, transition: Transition[R]) -> R:

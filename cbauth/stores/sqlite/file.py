@@ -25,7 +25,7 @@ from cbauth.stores.sqlite.schema import connect
 
 __all__ = ["Found", "StateFile", "Trouble", "diagnose"]
 
-PAUSE = 0.002
+PAUSE = 0.0005
 """Seconds, at most, before a busy file is tried again; drawn by lot, so that those who wait do not march in step."""
 REPRIEVE = 1.0
 """Seconds until a file that failed is tried again."""
@@ -139,7 +139,7 @@ class StateFile:
                     f"{self.path} has been locked by another program for {self._patience:g} s: end that program, or"
                     " name another file in `state.store`"
                 ) from error
-            pause = random.uniform(PAUSE / 10, PAUSE)
+            pause = random.uniform(PAUSE / 20, PAUSE)
             self._sleep(pause)
             return waited + pause
         now = self._ticks()

@@ -2,58 +2,59 @@
 
 Laws, beside those of every store:
 
-1. Reads make no I/O. What other processes write is seen within ``GLANCE`` of the next look at ``generation``.
+1. Reads make no I/O. What another process has written is seen with the next look at ``generation`` (``signals``), and
+   where signals cannot be shared, or one was masked by another, within ``GLANCE``.
 2. A change is acknowledged after its commit, and readers of this process see it then, not before.
-3. While the file cannot be used, health lives in memory; once it can, what nobody else has written is written.
+3. While the file cannot be used, health lives in memory; once it can, both histories are made one (``core/merging``).
+
+A row's id is the number of its last change, so that what is new since the last look is the end of the table, and the
+greatest id tells whether there is any. A change is one statement, which writes only if there is nothing new (compare
+and set); else it is a transaction that takes over what is new first.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from cbauth.core.health import Binding, Record, decode, encode
+from cbauth.core.encoding import encode
+from cbauth.core.health import Record
+from cbauth.core.merging import merged
 from cbauth.errors import StoreError
-from cbauth.stores.contract import Transition
+from cbauth.stores.codec import kept_until, parse
+from cbauth.stores.contract import Change, Transition
 from cbauth.stores.forks import guard
 from cbauth.stores.memory import Journal
 from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
+from cbauth.stores.sqlite.mounts import refuse_network
+from cbauth.stores.sqlite.signals import CHANGED, Signals
 
 __all__ = ["SqliteStore"]
 
 R = TypeVar("R")
 
 GLANCE = 0.02
-"""Seconds between looks at what others have written."""
+"""Seconds until a second look after something changed, and between looks where nobody can signal."""
+POLL = 1.0
+"""Seconds between looks while nothing seems to happen."""
+YIELD = 0.0001
+"""Seconds that somebody who wrote last leaves to those who wait."""
 PATIENCE = 5.0
 """Seconds to wait for others to finish writing; a change takes them a fraction of a millisecond."""
 TIDY = 3600.0
 """Seconds between removals of rows that nobody misses."""
-DAY = 86400.0
-KEPT = 30 * DAY
-"""Seconds for which the health of a profile that nobody uses is kept."""
 
-NEWEST = """
-    SELECT latest, id, changed, CAST(body AS BLOB)
-    FROM (SELECT max(changed) AS latest FROM records) LEFT JOIN records ON namespace = ? AND key = ?
-"""
-INSERT = "INSERT INTO records (body, changed, expires, namespace, key) VALUES (?, ?, ?, ?, ?)"
-UPDATE = "UPDATE records SET body = ?, changed = ?, expires = ? WHERE id = ?"
 SINCE = "SELECT changed, namespace, key, CAST(body AS BLOB) FROM records WHERE changed > ? ORDER BY changed"
+INSERT = "INSERT INTO records (changed, expires, body, namespace, key) VALUES (?, ?, ?, ?, ?)"
+UPDATE = "UPDATE records SET changed = ?, expires = ?, body = ? WHERE changed = ?"
+SWAP = f"{UPDATE} AND (SELECT max(changed) FROM records) = ?"
 EXPIRED = "SELECT 1 FROM records WHERE expires < ? LIMIT 1"
 DROP = "DELETE FROM records WHERE expires < ? AND changed < (SELECT max(changed) FROM records)"
-
-_log = logging.getLogger("cbauth.stores")
-_json = json.JSONEncoder(separators=(",", ":")).encode
-
-Row = tuple[int | None, int | None, int | None, bytes | None]
-"""The latest change of all, and of the record in question: its id, its change, its body."""
 
 
 class SqliteStore:
@@ -61,7 +62,8 @@ class SqliteStore:
 
     ``patience``: seconds to wait for others who write, before ``update`` raises ``StoreError``.
 
-    Raises ``StoreError`` for a file that is not cbauth's, or that a newer version wrote.
+    Raises ``StoreError`` for a file that is not cbauth's, that a newer version wrote, or that lies on a network file
+    system.
     """
 
     def __init__(
@@ -75,14 +77,19 @@ class SqliteStore:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.path = Path(path).absolute()
+        refuse_network(self.path)
         self._namespace = namespace
         self._clock = clock
         self._ticks = ticks
-        self._journal = Journal()
-        self._versions: dict[str, int] = {}  # the change with which each record was last seen in the file
+        self._sleep = sleep
+        self._journal = Journal(clock)
+        self._places: dict[str, int] = {}  # the id of each record's row
         self._unsaved: set[str] = set()  # what changed while the file could not be used
         self._latest = 0  # every change up to this one has been seen
         self._commits: int | None = None  # SQLite's own count of what others have committed
+        self._signals = Signals(self.path)
+        self._words = self._signals.words
+        self._heard = 0  # the signal up to which everything has been seen
         self._closed = False
         self._look_at = self._tidy_at = -1e9
         self._file = StateFile(self.path, self._welcome, patience=patience, ticks=ticks, sleep=sleep)
@@ -96,7 +103,7 @@ class SqliteStore:
     @property
     def generation(self) -> int:
         """Grows by one with every record that changes, here or (once seen) elsewhere."""
-        if self._ticks() >= self._look_at:
+        if self._words[CHANGED] != self._heard or self._ticks() >= self._look_at:
             self._look()
         return self._journal.generation
 
@@ -112,6 +119,10 @@ class SqliteStore:
         """The keys changed after generation ``since``; ``None`` when that is too long ago to tell."""
         return self._journal.changes(since)
 
+    def watch(self) -> deque[Change]:
+        """A queue that gets what other processes change, once it is seen, as long as somebody holds it."""
+        return self._journal.watch()
+
     def refresh(self) -> None:
         """Look now at what other processes have written."""
         self._look()
@@ -119,85 +130,126 @@ class SqliteStore:
     # writing
 
     def update(self, key: str, transition: Transition[R]) -> R:
-        """Apply ``transition`` to the newest record in one transaction of the file.
+        """Apply ``transition`` to the newest record, atomically over all processes.
 
         Raises ``StoreError`` when another program keeps the file locked for longer than the store's patience.
         """
-        if self._ticks() >= self._look_at:
+        if self._signals.is_awaited():
+            self._sleep(YIELD)
+        if self._words[CHANGED] != self._heard or self._ticks() >= self._look_at:
             self._look()
-        file, waited = self._file, 0.0
         with self._door:
             try:
-                while True:
-                    file.turn += 1
-                    turn = file.turn
-                    try:
-                        row, before = self._begin(key)
-                    except (sqlite3.Error, OSError, StoreError) as error:
-                        waited = file.cope(error, waited)
-                        continue
-                    after, answer = transition(before)
-                    try:
-                        if file.turn == turn and self._finish(key, row, before, after):
-                            return answer
-                    except sqlite3.Error as error:
-                        if file.turn == turn:
-                            waited = file.cope(error, waited)
+                done = self._swap(key, transition)
+                return done[0] if done is not None else self._transact(key, transition)
             except BaseException:
-                file.roll_back()
+                self._file.roll_back()
                 self._commits = None  # it may have been interrupted between the commit and the journal
+                self._look_at = -1e9
                 raise
             finally:
                 if self._closed:
-                    file.disconnect()
+                    self._file.disconnect()
 
-    def _begin(self, key: str) -> tuple[Row | None, Record | None]:
-        """Start a transaction; the newest row and record, or no row while there is only memory."""
+    def _swap(self, key: str, transition: Transition[R]) -> tuple[R] | None:
+        """Write on top of what was seen, if that is still the newest; the answer, or ``None`` when it was not."""
+        place, file = self._places.get(key), self._file
+        connection = file.connection
+        if place is None or connection is None or connection.in_transaction:
+            return None
+        file.turn = turn = file.turn + 1
+        before = self._journal.read(key)
+        after, answer = transition(before)
+        if file.turn != turn:
+            return None
+        if after is before:
+            return (answer,)
+        latest = self._latest
+        expires, body = self._row(after)
+        self._signals.change()
+        try:
+            if connection.execute(SWAP, (latest + 1, expires, body, place, latest)).rowcount != 1:
+                return None
+        except sqlite3.Error:
+            return None
+        self._wrote(key, after, latest + 1)
+        return (answer,)
+
+    def _transact(self, key: str, transition: Transition[R]) -> R:
+        """Read, apply and write in one transaction, as often as it takes to get through."""
+        file, waited = self._file, 0.0
+        while True:
+            file.turn = turn = file.turn + 1
+            try:
+                connection = self._begin()
+            except (sqlite3.Error, OSError, StoreError) as error:
+                waited = self._cope(error, waited)
+                continue
+            before = self._journal.read(key)
+            after, answer = transition(before)
+            if file.turn != turn:
+                continue
+            try:
+                self._finish(connection, key, before, after)
+            except sqlite3.Error as error:
+                waited = self._cope(error, waited)
+            else:
+                return answer
+
+    def _begin(self) -> sqlite3.Connection | None:
+        """Start a transaction and take over what is new; ``None`` while there is only memory."""
         connection = self._file.reach()
         if connection is None:
-            return None, self._journal.read(key)
+            return None
         if connection.in_transaction:  # of an update that this one came in between: it will start over
             connection.execute("ROLLBACK")
         connection.execute("BEGIN IMMEDIATE")
-        row: Row = connection.execute(NEWEST, (self._namespace, key)).fetchone()
-        known = row[2] is not None and row[2] == self._versions.get(key)
-        return row, self._journal.read(key) if known else _parse(row[3])
+        self._catch_up(connection, since=self._latest)
+        return connection
 
-    def _finish(self, key: str, row: Row | None, before: Record | None, after: Record | None) -> Literal[True]:
+    def _finish(
+        self, connection: sqlite3.Connection | None, key: str, before: Record | None, after: Record | None
+    ) -> None:
         """Write what has changed and end the transaction; then let readers see it."""
-        connection = self._file.connection
-        if row is None or connection is None:
+        if connection is None:
             if after is not before:
                 self._unsaved.add(key)
                 self._journal.put(key, after)
-            return True
-        if after is before:
+        elif after is before:
             connection.execute("ROLLBACK")
-            if row[2] is not None and row[2] != self._versions.get(key):
-                self._take(key, before, row[2])
-            return True
-        changed = self._write(connection, key, row, after)
-        connection.execute("COMMIT")
-        if self._latest == changed - 1:
-            self._latest = changed
-        self._versions[key] = changed
-        self._journal.put(key, after)
-        return True
-
-    def _write(self, connection: sqlite3.Connection, key: str, row: Row, record: Record | None) -> int:
-        """Put a record into its row; gives the number of the change."""
-        latest, row_id, _, _ = row
-        changed = (latest or 0) + 1
-        expires = self._clock() + (DAY if record is None or isinstance(record, Binding) else KEPT)
-        body = None
-        if record is not None:
-            body = _json(encode(record))
-            expires = max(expires, _deadline(record))
-        if row_id is None:
-            connection.execute(INSERT, (body, changed, expires, self._namespace, key))
         else:
-            connection.execute(UPDATE, (body, changed, expires, row_id))
-        return changed
+            changed = self._latest + 1
+            self._write(connection, key, after, changed, self._places.get(key))
+            self._signals.change()
+            connection.execute("COMMIT")
+            self._wrote(key, after, changed)
+
+    def _write(
+        self, connection: sqlite3.Connection, key: str, record: Record | None, changed: int, place: int | None
+    ) -> None:
+        """Put a record into its row, which was at ``place``, or into a new one, as change number ``changed``."""
+        row = (changed, *self._row(record))
+        if place is None or connection.execute(UPDATE, (*row, place)).rowcount != 1:
+            connection.execute(INSERT, (*row, self._namespace, key))
+
+    def _row(self, record: Record | None) -> tuple[float, str | None]:
+        """Until when a record is kept, and what is stored of it."""
+        return kept_until(record, self._clock()), None if record is None else encode(record)
+
+    def _wrote(self, key: str, record: Record | None, changed: int) -> None:
+        """Tell others of a change that was committed, and let readers of this process see it."""
+        self._heard = self._signals.change()
+        self._signals.wrote()
+        again = self._ticks() + GLANCE  # somebody else's signal may have been masked by this one
+        if again < self._look_at:
+            self._look_at = again
+        self._latest = self._places[key] = changed
+        self._journal.put(key, record)
+
+    def _cope(self, error: Exception, waited: float) -> float:
+        """Do what an error asks for; gives the seconds waited in all. Raises ``StoreError`` at the end of patience."""
+        self._signals.wait()
+        return self._file.cope(error, waited)
 
     # what others have written
 
@@ -208,12 +260,14 @@ class SqliteStore:
                 self._file.reach()
                 return
             except (sqlite3.Error, OSError) as error:
-                waited = self._file.cope(error, waited)
+                waited = self._cope(error, waited)
 
     def _welcome(self, connection: sqlite3.Connection, found: Found) -> None:
         """Make a file that was just opened, and what is known here, agree."""
+        self._words = self._signals.attach()
         if found is not Found.SAME:
-            self._versions.clear()
+            self._places.clear()
+            self._latest = 0
         if found is Found.REPLACEMENT:
             self._unsaved.update(self._journal.keys())
         if self._unsaved:
@@ -221,14 +275,24 @@ class SqliteStore:
         self._tidy(connection)
 
     def _save(self, connection: sqlite3.Connection) -> None:
-        """Write what changed in memory only, except where somebody else has written meanwhile."""
+        """Write what changed in memory only, as one history with what others have written meanwhile."""
         connection.execute("BEGIN IMMEDIATE")
-        for key in self._unsaved:
-            row: Row = connection.execute(NEWEST, (self._namespace, key)).fetchone()
-            if row[2] == self._versions.get(key):
-                self._versions[key] = self._write(connection, key, row, self._journal.read(key))
+        newest, news = self._news(connection, self._latest)
+        theirs = {key: (changed, record) for changed, key, record in news}
+        written = {}
+        for changed, key in enumerate(self._unsaved, newest + 1):
+            place, record = theirs.pop(key, (self._places.get(key), None))
+            ours = self._journal.read(key)
+            record = merged(ours, record) if ours is not None and record is not None else ours or record
+            self._write(connection, key, record, changed, place)
+            written[key] = changed, record
+        self._signals.change()
         connection.execute("COMMIT")
+        self._signals.change()
+        self._latest = newest + len(written)
         self._unsaved.clear()
+        for key, (changed, record) in (written | theirs).items():
+            self._take(key, record, changed)
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
         """Drop the rows that nobody misses, and learn the rest anew."""
@@ -238,8 +302,10 @@ class SqliteStore:
             connection.execute(DROP, (now,))
         self._commits = _commits(connection)
         there = self._catch_up(connection, since=0)
-        for key in set(self.keys()) - there:
-            self._take(key, None, 0)
+        for key in {*self.keys(), *self._places} - there:
+            self._places.pop(key, None)
+            if self._journal.read(key) is not None:
+                self._journal.hear(key, None)
 
     def _look(self) -> None:
         """Take over what others have written. Never waits, never raises."""
@@ -247,19 +313,23 @@ class SqliteStore:
             return
         file = self._file
         try:
-            now = self._ticks()
-            self._look_at = now + GLANCE
-            file.leave_if_moved()
+            now, signal = self._ticks(), self._words[CHANGED]
+            if signal == self._heard:
+                file.leave_if_moved()
+                self._look_at = now + (POLL if self._signals.shared else GLANCE)
+            else:
+                self._look_at = now + GLANCE
             connection = None if self._closed else file.reach()
-            if connection is None or connection.in_transaction:
-                return
-            if now >= self._tidy_at:
-                self._tidy(connection)
-            commits = _commits(connection)
-            if commits != self._commits:
-                self._catch_up(connection, since=self._latest)
-                self._commits = commits
+            if connection is not None and not connection.in_transaction:
+                if now >= self._tidy_at:
+                    self._tidy(connection)
+                commits = _commits(connection)
+                if commits != self._commits:
+                    self._catch_up(connection, since=self._latest)
+                    self._commits = commits
+            self._heard = signal
         except (sqlite3.Error, OSError, StoreError) as error:
+            self._look_at = self._ticks() + GLANCE
             if diagnose(error) is not Trouble.BUSY:
                 file.cope(error, 0.0)
         finally:
@@ -267,23 +337,23 @@ class SqliteStore:
 
     def _catch_up(self, connection: sqlite3.Connection, *, since: int) -> set[str]:
         """Take over the changes after ``since``; gives the keys that they were about."""
-        self._latest = since
-        keys = set()
-        for changed, namespace, key, body in connection.execute(SINCE, (since,)).fetchall():
-            self._latest = changed
-            if namespace == self._namespace:
-                keys.add(key)
-                if self._versions.get(key) != changed:
-                    self._take(key, _parse(body), changed)
-        return keys
+        self._latest, news = self._news(connection, since)
+        for changed, key, record in news:
+            if self._places.get(key) != changed:
+                self._take(key, record, changed)
+        return {key for _, key, _ in news}
+
+    def _news(self, connection: sqlite3.Connection, since: int) -> tuple[int, list[tuple[int, str, Record | None]]]:
+        """The latest change of all, and those after ``since`` in this namespace, in order: number, key, record."""
+        rows = connection.execute(SINCE, (since,)).fetchall()
+        mine = [(changed, key, parse(body)) for changed, namespace, key, body in rows if namespace == self._namespace]
+        return rows[-1][0] if rows else since, mine
 
     def _take(self, key: str, record: Record | None, changed: int) -> None:
         """Let readers see a record that somebody else has written."""
-        if record is not None:
-            self._versions[key] = changed
-        elif self._versions.pop(key, None) is None and self._journal.read(key) is None:
-            return
-        self._journal.put(key, record)
+        self._places[key] = changed
+        if record != self._journal.read(key):
+            self._journal.hear(key, record)
 
     # the end, and forks
 
@@ -292,6 +362,7 @@ class SqliteStore:
         with self._door:
             self._closed = True
             self._file.disconnect()
+            self._words = self._signals.detach()
 
     def before_fork(self) -> None:
         """Wait until nobody is inside, and close the file: a connection must not cross a fork."""
@@ -301,6 +372,7 @@ class SqliteStore:
 
     def after_fork(self) -> None:
         """Go on; the file is opened again when it is needed."""
+        self._signals.renew()
         self._journal.after_fork()
         self._door.release()
 
@@ -312,21 +384,3 @@ def _commits(connection: sqlite3.Connection) -> int:
     """A number that changes when another connection commits."""
     (number,) = connection.execute("PRAGMA data_version").fetchone()
     return int(number)
-
-
-def _parse(body: bytes | None) -> Record | None:
-    """The record in a row's body; ``None`` for a removed one, and for one that nobody can read."""
-    if body is None:
-        return None
-    try:
-        return decode(json.loads(body))
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, AttributeError) as error:
-        _log.warning("a record in the state file cannot be read (%s): it counts as absent", type(error).__name__)
-        return None
-
-
-def _deadline(record: Record) -> float:
-    """The last moment, in epoch seconds, at which the record still says something."""
-    if isinstance(record, Binding):
-        return record.until
-    return max((record.breaker.until or 0.0, *(c.until + c.quiet for c in record.cooldowns)))

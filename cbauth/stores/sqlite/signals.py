@@ -1,0 +1,89 @@
+"""Three words of memory that all processes with the same state file share: hints, never truth.
+
+Asking SQLite whether anybody has written costs a query; looking at a mapped word costs nothing. And SQLite lets writers
+who wait sleep in the dark; here they can be seen, so that whoever has just written steps back for them.
+
+Laws:
+
+1. Every writer changes ``CHANGED`` before it writes and after it has committed, each time to a value that was not there
+   before. Whoever remembered the value from before has to look.
+2. No lock guards the words, so a change may be masked by another one of the same moment, and a killed writer leaves out
+   the second one. So one change is followed by a second look a little later, and a slow poll stands behind all.
+3. Whatever the words say, nothing is lost: only the time at which something is seen, and who waits for whom, depend on
+   them. Without the file every process has words of its own.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from array import array
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+__all__ = ["CHANGED", "Signals"]
+
+CHANGED, WAITING, LATEST = 0, 1, 2
+SIZE = 64
+STEP = 0x9E3779B97F4A7C15
+"""Odd, so that the values of one writer all differ (the golden ratio: neighbours lie far apart)."""
+MASK = 2**64 - 1
+Words: TypeAlias = "array[int] | memoryview[int]"
+
+
+class Signals:
+    """The words beside the state file at ``path``. ``words`` is replaced by ``attach`` and ``detach``, nothing else."""
+
+    __slots__ = ("_me", "_next", "path", "shared", "words")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(f"{path.name}-signals")
+        self.shared = False
+        self.words: Words = array("Q", [0, 0, 0])
+        self.renew()
+
+    def renew(self) -> None:
+        """Become somebody else: after a fork, parent and child must not write the same values."""
+        self._me = int.from_bytes(os.urandom(8)) | 1
+        self._next = self._me
+
+    def attach(self) -> Words:
+        """Share the words. Without a file to map (a full disk, an odd file system) they stay this process's own."""
+        with suppress(OSError, ValueError):
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            try:
+                if os.fstat(descriptor).st_size < SIZE:
+                    # Written, not only made longer: a hole that a full disk cannot fill would kill whoever touches it.
+                    os.write(descriptor, bytes(SIZE))
+                self.words, self.shared = memoryview(mmap.mmap(descriptor, SIZE)).cast("Q"), True
+            finally:
+                os.close(descriptor)
+        return self.words
+
+    def detach(self) -> Words:
+        """Go on with words of one's own. The mapping ends with its last reader, who may be in another thread."""
+        self.words, self.shared = array("Q", self.words[:3]), False
+        return self.words
+
+    def change(self) -> int:
+        """Say that something changes, or has changed; gives the value that now stands there."""
+        self._next = value = (self._next + STEP) & MASK
+        self.words[CHANGED] = value
+        return value
+
+    def wait(self) -> None:
+        """Say that somebody waits for others to finish writing."""
+        self.words[WAITING] = self._me
+
+    def wrote(self) -> None:
+        """Say who wrote last."""
+        self.words[LATEST] = self._me
+
+    def is_awaited(self) -> bool:
+        """Whether this process wrote last and somebody else waits; says so once per sign."""
+        words = self.words
+        if words[LATEST] != self._me or words[WAITING] in (0, self._me):
+            return False
+        words[WAITING] = 0
+        return True
