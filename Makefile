@@ -15,8 +15,8 @@ VENV := .venv
 BENCH := .venv-bench
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 
-# Programs that tests need beside Python, each as command:debian-package. None yet.
-TOOLS :=
+# Programs that tests need beside Python, each as command:debian-package.
+TOOLS := redis-server:redis-server
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

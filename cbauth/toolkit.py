@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -21,14 +26,16 @@ from cbauth.failover.records import Candidate, Status
 from cbauth.failover.waiting import AsyncSleep, Sleep
 from cbauth.managers import AuthProfileManager, ModelProfileManager
 from cbauth.managers.tokens import ManagedToken, TokenManager
-from cbauth.plan import OAuthLogin, Plan, Profile, SecretRef
+from cbauth.plan import DEFAULT_POLICY, OAuthLogin, Plan, Profile, SecretRef
 from cbauth.secrets import Blocked, Source, source_for
 from cbauth.stores import Store, open_store
-from cbauth.trust import is_trusted
+from cbauth.watching import ConfigFile, OnReload, Watch, reload_lock, tell
 
 __all__ = ["Toolkit", "load"]
 
 Config = str | Path | Mapping[str, Any] | Plan
+
+_log = logging.getLogger("cbauth.toolkit")
 
 
 def load(
@@ -40,28 +47,47 @@ def load(
     rng: Random | None = None,
     sleep: Sleep | None = None,
     async_sleep: AsyncSleep | None = None,
+    watch: bool = False,
 ) -> Toolkit:
     """A running toolkit from a profiles.yaml (path), a mapping of its shape, or a compiled plan.
 
     Without ``config`` the search order decides: ``CBAUTH_CONFIG``, ``./profiles.yaml``, the user's config folder.
     ``store`` replaces the configured one; ``clock`` gives epoch seconds; ``sleep`` and ``async_sleep`` do the waiting.
+    ``watch`` reloads the file whenever it changes, as ``Toolkit.watch`` does.
 
     Raises ``ConfigError`` with every problem at once, each with line and column.
     """
-    plan = plan_of(config)
-    return Toolkit(plan, store=store, oauth=oauth, clock=clock, rng=rng, sleep=sleep, async_sleep=async_sleep)
+    plan, file = _opened(config)
+    toolkit = Toolkit(plan, store=store, oauth=oauth, clock=clock, rng=rng, sleep=sleep, async_sleep=async_sleep)
+    toolkit._file = file
+    if watch:
+        try:
+            toolkit.watch()
+        except ConfigError:
+            toolkit.close()
+            raise
+    return toolkit
 
 
-def plan_of(config: Config | None) -> Plan:
-    """The compiled plan of whatever ``load`` accepts."""
+def _opened(config: Config | None) -> tuple[Plan, ConfigFile | None]:
+    """The compiled plan of whatever ``load`` accepts, and the file that it can be read from again."""
     if isinstance(config, Plan):
-        return config
+        return config, _file_of(config)
+    if isinstance(config, Mapping):
+        return load_plan(config), None
     if config is None:
-        path, trusted = find_config(is_trusted=is_trusted)
-        return load_plan(path, trusted=trusted)
-    if isinstance(config, str | Path | Mapping):
-        return load_plan(config)
-    raise ConfigError(f"cannot load a {type(config).__name__}: give a path, a mapping or a plan")
+        path, named = find_config()
+        file = ConfigFile(path, trusted=True if named else None)
+    elif isinstance(config, str | Path):
+        file = ConfigFile(config, trusted=True)
+    else:
+        raise ConfigError(f"cannot load a {type(config).__name__}: give a path, a mapping or a plan")
+    return file.load(), file
+
+
+def _file_of(plan: Plan) -> ConfigFile | None:
+    """The file of a plan that somebody compiled: it keeps the trust that it was given then."""
+    return None if plan.path is None else ConfigFile(plan.path, trusted=plan.trusted)
 
 
 class Toolkit:
@@ -79,6 +105,8 @@ class Toolkit:
         async_sleep: AsyncSleep | None = None,
     ) -> None:
         self._plan = plan
+        self._file = _file_of(plan)
+        self._store_given = store is not None
         self._oauth = oauth
         self._sleep = sleep
         self._async_sleep = async_sleep
@@ -96,11 +124,26 @@ class Toolkit:
         self._models = ModelProfileManager.over(self._engine)
         if oauth is not None:
             self._models.set_oauth_manager(oauth)
+        self._problem: ConfigError | None = None
+        self._loaded_at = self._engine.clock()
+        self._reloading = reload_lock()
+        self._watch: Watch | None = None
+        self._listeners: dict[object, OnReload | None] = {}
 
     @property
     def plan(self) -> Plan:
         """The plan that runs now."""
         return self._plan
+
+    @property
+    def loaded_at(self) -> float:
+        """When the plan that runs now was loaded: epoch seconds by the toolkit's clock."""
+        return self._loaded_at
+
+    @property
+    def problem(self) -> ConfigError | None:
+        """Why the last reload failed, and the plan before it still runs; ``None`` when it went well."""
+        return self._problem
 
     @property
     def profiles(self) -> AuthProfileManager:
@@ -156,22 +199,108 @@ class Toolkit:
         self._engine.reset(known)
 
     def reload(self, config: Config | None = None) -> None:
-        """Read the file again (or take ``config``) and go on with it.
+        """Read the file again (or take ``config``, whose file is read from then on) and go on with it.
 
-        Raises ``ConfigError`` for a bad file, and the old plan goes on. Profiles that did not change keep their health;
-        the store stays the one that was opened.
+        Raises ``ConfigError`` for a bad file: the old plan goes on and ``problem`` says why. A file that was only found
+        in the current folder has to be trusted anew when its content has changed.
+
+        Health goes with profile, provider, base URL and credential reference: profiles that keep these keep it. Leases
+        that are out stay valid, sessions stay bound. What was done from Python (profiles added, replaced, removed,
+        enabled, disabled) stays as well, but for the profiles whose own entry in the file has changed: there the file
+        decides. ``state:`` stays as it was when the toolkit was made; a change there is logged as a warning.
         """
-        if config is None:
-            if self._plan.path is None:
+        with self._reloading:
+            file = self._file
+            if config is None and file is None:
                 raise ConfigError("this toolkit was not loaded from a file: call reload(config) with what to load")
-            plan = load_plan(self._plan.path, trusted=self._plan.trusted)
-        else:
-            plan = plan_of(config)
-        self._engine.arrange(members_of(plan, self._oauth), policy=plan.policy, routes=plan.routes, rules=plan.rules)
-        self._plan = plan
+            try:
+                if config is not None or file is None:
+                    plan, file = _opened(config)
+                else:
+                    plan = file.load()
+                self._run(plan)
+            except ConfigError as error:
+                self._problem = copy(error)  # without its traceback, which holds on to the caller's frames
+                raise
+            moved, self._file = file is not self._file, file
+        if moved:
+            self._follow()
+
+    def _run(self, plan: Plan) -> None:
+        """Go on with ``plan``, in one step."""
+        old, engine = self._plan, self._engine
+        if plan.namespace != old.namespace or (plan.store != old.store and not self._store_given):
+            _log.warning("`state` has changed in %s: that takes a new toolkit; health stays where it is", plan.path)
+        plan = replace(plan, store=old.store, namespace=old.namespace)
+        made = members_of(plan, self._oauth)
+
+        engine.rearrange(
+            lambda present: _reconciled(present, old, plan, made),
+            policy=plan.policy,
+            routes=plan.routes,
+            rules=plan.rules,
+        )
+        self._plan, self._problem, self._loaded_at = plan, None, engine.clock()
+
+    def watch(self, on_reload: OnReload | None = None) -> Callable[[], None]:
+        """Reload the file whenever its content changes; returns a callable that ends this.
+
+        ``on_reload(plan, problem)`` is called after each such reload, in the watching thread: with the plan that runs
+        now, and with ``None`` or the ``ConfigError`` that kept the old one running (which is also logged, as a warning
+        of ``cbauth.watching``). One daemon thread serves all watches of a toolkit; it ends with the last of them, with
+        ``close()``, or when the toolkit is collected. A child made by ``os.fork()`` has none: call ``watch`` there.
+
+        Raises ``ConfigError`` for a toolkit that was not loaded from a file, and without the package ``watchfiles``.
+        """
+        if on_reload is not None and not callable(on_reload):
+            raise ConfigError(f"on_reload has to be a function, not {type(on_reload).__name__}")
+        with self._reloading:
+            if self._file is None:
+                raise ConfigError("this toolkit was not loaded from a file: there is nothing to watch")
+            if self._watch is None or not self._watch.alive:
+                self._watch = Watch(self._file.place, self._look)
+            watch, token = self._watch, object()
+            self._listeners[token] = on_reload
+        watch.wait()
+        return partial(_unwatch, weakref.ref(self), token)
+
+    def _look(self) -> None:
+        """Take over the file if it holds anything new."""
+        with self._reloading:
+            if self._file is None:
+                return
+            try:
+                plan = self._file.news()
+                if plan is None:
+                    return
+                self._run(plan)
+            except ConfigError as error:
+                self._problem = copy(error)
+            told = tuple(self._listeners.values()), self._plan, self._problem
+        tell(*told)
+
+    def _follow(self) -> None:
+        """Watch the file that is now the toolkit's, if anybody watches; none, if there is none any more."""
+        with self._reloading:
+            last, self._watch = self._watch, None
+            if self._listeners and self._file is not None:
+                self._watch = Watch(self._file.place, self._look)
+        if last is not None:
+            last.stop()
+
+    def _unwatch(self, *tokens: object) -> None:
+        with self._reloading:
+            for token in tokens:
+                self._listeners.pop(token, None)
+            last = None
+            if not self._listeners:
+                last, self._watch = self._watch, None
+        if last is not None:
+            last.stop()
 
     def close(self) -> None:
-        """Give back permits, the store and its files. Calling it twice is fine."""
+        """Watch no more; give back permits, the store and its files. Calling it twice is fine."""
+        self._unwatch(*tuple(self._listeners))
         self._engine.close()
 
     def __enter__(self) -> Self:
@@ -184,6 +313,38 @@ class Toolkit:
         where = str(self._plan.path) if self._plan.path is not None else "a mapping"
         healthy = sum(record.healthy for record in self.status())
         return f"<Toolkit from {where}: {healthy} of {len(self._engine.members)} profiles healthy>"
+
+
+def _unwatch(toolkit: weakref.ref[Toolkit], token: object) -> None:
+    """End one watch, if there still is a toolkit: whoever keeps the way to end it does not keep the toolkit alive."""
+    if (still_there := toolkit()) is not None:
+        still_there._unwatch(token)
+
+
+def _reconciled(present: Iterable[Member], old: Plan, new: Plan, made: Iterable[Member]) -> list[Member]:
+    """The members of the new plan, ``made``, with what was done by hand where the file has nothing new to say.
+
+    ``present`` are the members as they are: the old plan's, and what was added, replaced, removed or switched since.
+    """
+    before, after = _entries(old), _entries(new)
+    here = {member.profile_id: member for member in present}
+    members = []
+    for member in made:
+        now = here.pop(member.profile_id, None)
+        if before.get(member.profile_id) != after[member.profile_id]:
+            members.append(member)
+        elif now is not None and now.origin is not None:
+            members.append(now.replace(order=member.order, policy=new.policy))
+        elif now is not None:
+            members.append(member.replace(enabled=now.enabled))
+    by_hand = sorted((m for m in here.values() if m.profile_id not in before), key=lambda m: m.order)
+    last = len(after)
+    return members + [m.replace(order=last + place, policy=new.policy) for place, m in enumerate(by_hand)]
+
+
+def _entries(plan: Plan) -> dict[str, Profile]:
+    """The profiles as the file declares them, but for what other entries of the file decide."""
+    return {profile.id: replace(profile, order=0, policy=DEFAULT_POLICY) for profile in plan.profiles}
 
 
 def members_of(plan: Plan, oauth: TokenManager | None = None) -> list[Member]:

@@ -28,7 +28,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "decided": ("plan",),
     "config": ("config",),
     "shell": ("secrets", "stores", "oauth", "failover", "trust"),
-    "face": ("managers", "toolkit", "singletons", "integrations"),
+    "face": ("managers", "watching", "toolkit", "singletons", "integrations"),
     "doors": ("", "__main__", "cli", "widgets"),
 }
 
@@ -48,6 +48,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "ruamel": ("config.document",),
     "tenacity": ("failover", "oauth"),
+    "watchfiles": ("watching",),
 }
 
 # The core decides and does nothing else: time and dice are arguments, and it meets neither files, sockets nor threads.

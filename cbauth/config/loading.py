@@ -25,7 +25,7 @@ from cbauth.plan import Plan, Policy
 if TYPE_CHECKING:
     from cbauth.config.schema.models import File
 
-__all__ = ["Checked", "check_text", "from_file", "from_mapping", "policy_from_mapping"]
+__all__ = ["Checked", "check_text", "from_checked", "from_file", "from_mapping", "policy_from_mapping"]
 
 
 class Checked:
@@ -57,7 +57,11 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
 
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
     """The plan of a file. Raises ``ConfigError`` with everything that is wrong."""
-    checked = check_text(read(path, MOST_BYTES), os.fspath(path))
+    return from_checked(check_text(read(path, MOST_BYTES), os.fspath(path)), path, trusted=trusted)
+
+
+def from_checked(checked: Checked, path: str | os.PathLike[str], *, trusted: bool) -> Plan:
+    """The plan of a text that was checked, and is that of ``path``. Raises ``ConfigError``."""
     if checked.model is None:
         raise _error(printable(os.fspath(path)), checked.diagnostics, path=os.fspath(path))
     return compiler.compile_plan(checked.model, path=Path(path), trusted=trusted)

@@ -11,6 +11,7 @@ from cbauth.stores import Store, open_store
 __all__ = ["a_clock", "a_name", "a_name_or_none", "a_store", "an_instance", "some"]
 
 T = TypeVar("T")
+_METHODS = ("update", "read", "keys", "changes", "watch", "clock", "refresh", "close")
 
 
 def a_name(value: object, what: str) -> str:
@@ -50,8 +51,12 @@ def a_store(value: Store | str | None, default: Callable[[], Store]) -> Store:
         return default()
     if isinstance(value, str):
         return open_store(value)
-    if not callable(getattr(value, "update", None)):
-        raise ConfigError(f"this {type(value).__name__} is no store: give one, or a name such as 'sqlite:state.db'")
+    lacking = [name for name in _METHODS if not callable(getattr(value, name, None))]
+    if lacking:
+        raise ConfigError(
+            f"this {type(value).__name__} is no store (it has no {', '.join(lacking)}): give one, or a name such as"
+            " 'sqlite:state.db'"
+        )
     return value
 
 

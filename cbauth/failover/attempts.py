@@ -40,7 +40,15 @@ def acquire(engine: Engine, request: str | None, session: str | None = None) -> 
 
 
 def _find(engine: Engine, request: str | None, session: str | None) -> Lease | None:
-    """One lease on whoever leads now, or ``None``."""
+    """One lease on whoever leads now, or ``None``; asked again when the plan changed while it was asked."""
+    while True:
+        arranged = engine.arranged
+        lease = _find_once(engine, request, session)
+        if lease is not None or not engine.has_rearranged(arranged):
+            return lease
+
+
+def _find_once(engine: Engine, request: str | None, session: str | None) -> Lease | None:
     now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
     if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
         return _opened(engine, bound[0], request, bound[1], session, "sticky", now)
@@ -171,7 +179,20 @@ class Attempts:
         return await wait_for_async(self._take, self._retry().max_wait, self._give_up, self._async_sleep)
 
     def _take(self) -> Lease:
-        """A lease now; ``SlotLaterError`` when one is worth waiting for; else the error that ends the loop."""
+        """A lease now; ``SlotLaterError`` when one is worth waiting for; else the error that ends the loop.
+
+        Asked again when the plan changed while it was asked.
+        """
+        while True:
+            arranged = self._engine.arranged
+            try:
+                return self._take_once()
+            except (UnavailableError, LoginRequiredError):
+                if not self._engine.has_rearranged(arranged) or self._given >= self._retry().attempts:
+                    raise
+                self._finished = False
+
+    def _take_once(self) -> Lease:
         engine, now = self._engine, self._engine.clock()
         if self._same is not None:
             again, self._same = self._same, None
@@ -203,7 +224,8 @@ class Attempts:
             else:
                 continue
             if at <= now:
-                choice = engine.take(engine.by_id[entry.profile_id], entry.model, now)
+                member = engine.by_id.get(entry.profile_id)  # gone, if the plan has just changed
+                choice = engine.take(member, entry.model, now) if member is not None else None
                 if choice is not None:
                     return self._moved(choice, entry.model, now)
                 continue

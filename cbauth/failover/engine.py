@@ -6,10 +6,10 @@ the healthy path cheap (``lineup``) and the publishing of events after each comm
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -27,12 +27,12 @@ from cbauth.core.health import (
     running,
     succeeded,
 )
-from cbauth.core.models import expand
 from cbauth.events import Event, EventBus, Handler
 from cbauth.failover import permits
-from cbauth.failover.arguments import a_name
+from cbauth.failover.arrangement import Arrangement
+from cbauth.failover.elsewhere import Elsewhere
 from cbauth.failover.happenings import Recoveries, differences, happening
-from cbauth.failover.lineup import Choice, Lineup, judge
+from cbauth.failover.lineup import Choice, judge
 from cbauth.failover.member import Member
 from cbauth.failover.records import Candidate, Status, candidate, status
 from cbauth.failover.sessions import Sessions
@@ -42,10 +42,8 @@ from cbauth.stores import Store
 
 __all__ = ["Engine"]
 
-MOST_LINEUPS = 256
 
-
-class Engine:
+class Engine(Arrangement):
     """Members, a policy, a store, a clock and dice."""
 
     def __init__(
@@ -61,75 +59,31 @@ class Engine:
         rules: Sequence[Rule] = (),
         namespace: str = "",
     ) -> None:
+        super().__init__()
         self.store = store
-        self.clock = clock
+        self.clock = store.clock if clock is time.time else clock
         self.rng = rng if rng is not None else Random()
         self.bus = bus if bus is not None else EventBus()
         self.namespace = namespace
         self.trials: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._lock = threading.RLock()
-        self._held: dict[str, list[str]] = {}
+        self.held = permits.Held()
         self._recoveries = Recoveries()
+        self._elsewhere = Elsewhere(store, self._recoveries)
         self.sessions = Sessions(self)
         self.arrange(members, policy=policy, routes=routes or {}, rules=rules)
 
     def now(self) -> float:
         """The time, after a glance at what other processes have written."""
         _ = self.store.generation  # reading it is the glance
-        return self.clock()
+        now = self.clock()
+        if self._elsewhere:
+            self.bus.publish(self._elsewhere.events(now))
+        return now
 
-    # who there is
-
-    def arrange(
-        self,
-        members: Iterable[Member],
-        *,
-        policy: Policy | None = None,
-        routes: Mapping[str, Sequence[str]] | None = None,
-        rules: Sequence[Rule] | None = None,
-    ) -> None:
-        """Take over a new set of members (and policy, routes, rules). Health stays with its keys."""
-        ranked = tuple(sorted(members, key=lambda m: m.rank))
-        with self._lock:
-            self.members = ranked
-            self.by_id = {m.profile_id: m for m in ranked}
-            if policy is not None:
-                self.policy = policy
-            if routes is not None:
-                self.routes = {name: expand(name, routes) for name in routes}
-            if rules is not None:
-                self.rules = tuple(rules)
-            self._lineups: dict[str | None, Lineup] = {}
-            self._watch(ranked, self.clock())
-
-    def rearrange(self, change: Callable[[tuple[Member, ...]], Iterable[Member]]) -> None:
-        """Take over what ``change`` makes of the members as they are; nobody else changes them meanwhile."""
-        with self._lock:
-            self.arrange(change(self.members))
-
-    def find(self, profile_id: object) -> Member | None:
-        """The member with this id, ``None`` for an unknown one. Raises ``ConfigError`` for what cannot be an id."""
-        return self.by_id.get(profile_id if isinstance(profile_id, str) else a_name(profile_id, "profile_id"))
-
-    def models_of(self, request: str | None) -> tuple[str | None, ...]:
-        """The models that a request stands for, in the order in which they are tried."""
-        return (request,) if request is None else self.routes.get(request, (request,))
-
-    def rules_for(self, member: Member) -> tuple[Rule, ...]:
-        """The ``classify:`` rules that speak of this member's provider."""
-        return tuple(r for r in self.rules if r.provider is None or r.provider == member.provider_id)
-
-    def lineup(self, model: str | None) -> Lineup:
-        """The members that serve ``model``, ranked; built once per model."""
-        lineup = self._lineups.get(model)
-        if lineup is None:
-            with self._lock:
-                serving = [m for m in self.members if m.enabled and m.serves(model)]
-                lineup = Lineup(model, serving, self.policy.rotation.strategy)
-                while len(self._lineups) >= MOST_LINEUPS:
-                    self._lineups.pop(next(iter(self._lineups)))
-                self._lineups[model] = lineup
-        return lineup
+    def _welcome(self, members: Sequence[Member]) -> None:
+        """Watch the health of a new set of members."""
+        self._elsewhere.arrange(members)
+        self._watch(members, self.clock())
 
     # choosing
 
@@ -145,6 +99,8 @@ class Engine:
 
     def choose(self, model: str | None, now: float, exclude: Collection[str] = ()) -> Choice | None:
         """Who is to be asked now among those not in ``exclude`` (profile ids); may take a half-open permit."""
+        if self._elsewhere:
+            self.bus.publish(self._elsewhere.events(now))
         events: list[Event] = []
         try:
             with self._lock:
@@ -226,9 +182,13 @@ class Engine:
         failure = Failure(
             kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit, cools
         )
-        changes = [self._record_failure(member.own_key, failure, policy, shared=False)]
+
+        def worse(record: Health | None, *, shared: bool = False) -> Health:
+            return failed(record, failure, policy.breaker, policy.cooldown, shared=shared)
+
+        changes = [self._apply(member.own_key, worse)]
         if reaches_provider(kind, scope, policy.breaker, policy.cooldown):
-            changes.append(self._record_failure(member.shared_key, failure, policy, shared=True))
+            changes.append(self._apply(member.shared_key, partial(worse, shared=True)))
         if not self.bus.listening:  # then nobody waits for a recovery either, and ``on`` catches up
             return
         shown = "unknown" if kind == TRANSIENT else kind
@@ -237,16 +197,6 @@ class Engine:
             self._recoveries.watch(member.profile_id, after, now)
             events += differences(member, before, after, now)
         self.bus.publish(events)
-
-    def _record_failure(
-        self, key: str, failure: Failure, policy: Policy, *, shared: bool
-    ) -> tuple[Health | None, Health]:
-        def transition(record: Record | None) -> tuple[Record | None, tuple[Health | None, Health]]:
-            before = record if isinstance(record, Health) else None
-            after = failed(before, failure, policy.breaker, policy.cooldown, shared=shared)
-            return after, (before, after)
-
-        return self.store.update(key, transition)
 
     def succeed(
         self,
@@ -298,19 +248,23 @@ class Engine:
         keys: Iterable[str] | None = None,
     ) -> None:
         """Apply a pure change to the member's records, where it changes anything, and publish what follows."""
+        events: list[Event] = []
+        for key in keys if keys is not None else (member.own_key, member.shared_key):
+            seen = self._health(key)
+            if after(seen) is not seen:
+                events += differences(member, *self._apply(key, after), now)
+        events += self._recovered(now, member.profile_id)
+        self.bus.publish(events)
+
+    def _apply(self, key: str, after: Callable[[Health | None], Health | None]) -> tuple[Health | None, Health | None]:
+        """Change one record; gives it as it was and as it is."""
 
         def transition(record: Record | None) -> tuple[Record | None, tuple[Health | None, Health | None]]:
             before = record if isinstance(record, Health) else None
             changed = after(before)
             return changed, (before, changed)
 
-        events: list[Event] = []
-        for key in keys if keys is not None else (member.own_key, member.shared_key):
-            seen = self._health(key)
-            if after(seen) is not seen:
-                events += differences(member, *self.store.update(key, transition), now)
-        events += self._recovered(now, member.profile_id)
-        self.bus.publish(events)
+        return self.store.update(key, transition)
 
     # telling
 
@@ -327,7 +281,7 @@ class Engine:
                 lineup = self.lineup(model)
                 lineup.catch_up(self.store, now)
                 ahead = {} if lineup.strategy == "priority" else dict.fromkeys(lineup.preview())
-            serving = [m for m in self.members if m.serves(model)]
+                serving = [m for m in self.members if m.serves(model)]
             order = dict.fromkeys((*(lineup.members[p] for p in ahead), *serving))
             out += [candidate(m, model, self.store, now, sticky=m.profile_id == bound) for m in order]
         return tuple(sorted(out, key=lambda c: not (c.sticky and c.admitted)))
@@ -353,16 +307,8 @@ class Engine:
     def chosen(self, choice: Choice, model: str | None, session: str | None, reason: str) -> None:
         """Tell of a choice handed out without a lease, and keep its permit until an outcome is reported."""
         if choice.permit is not None:
-            self._held.setdefault(choice.member.profile_id, []).append(choice.permit)
+            self.held.keep(choice.member.profile_id, choice.permit)
         self.publish("profile:selected", choice.member, model=model, session=session, reason=reason)
-
-    def let_go(self, profile_id: str) -> str | None:
-        """The permit kept for a profile, now the caller's to spend."""
-        held = self._held.get(profile_id)
-        permit = held.pop(0) if held else None
-        if not held:
-            self._held.pop(profile_id, None)
-        return permit
 
     def refresh(self) -> None:
         """Look at the store again and tell of what has ended meanwhile."""
@@ -377,14 +323,15 @@ class Engine:
         """Give back outstanding permits and the store."""
         for trial in tuple(self.trials):
             trial.close()
-        for profile_id in tuple(self._held):
-            permit, member = self.let_go(profile_id), self.by_id.get(profile_id)
-            if permit is not None and member is not None:
+        for profile_id, permit in self.held.let_all_go():
+            member = self.by_id.get(profile_id)
+            if member is not None:
                 self.release(member, permit)
         self.store.close()
 
     def on(self, name: str, handler: Handler) -> Callable[[], None]:
         """Subscribe as ``EventBus.on`` does, and from now on watch the rests that began while nobody listened."""
+        self.now()  # what was heard before this handler came is for those who were there
         unsubscribe = self.bus.on(name, handler)
         self._watch(self.members, self.clock())
         return unsubscribe

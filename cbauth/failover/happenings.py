@@ -74,6 +74,11 @@ class Recoveries:
                 heapq.heappush(self._due, (until, profile_id))
                 self.next_at = self._due[0][0]
 
+    def end(self, profile_id: str) -> bool:
+        """Watch a profile no longer: its cooldown has ended before its time. Whether it was watched."""
+        with self._lock:
+            return self._until.pop(profile_id, None) is not None
+
     def due(self, now: float, early: str | None = None) -> list[str]:
         """The profiles whose time has come (and ``early``, if it was cooling), each handed out once."""
         if self.next_at > now and early is None:

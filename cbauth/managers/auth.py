@@ -127,7 +127,7 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
             kind or ("billing" if is_billing else TRANSIENT),
             message=self._redacted(message, member),
             hint=retry_after,
-            permit=self._engine.let_go(profile_id),
+            permit=self._engine.held.let_go(profile_id),
             name="profile:failed" if self._owns else "profile:failure",
         )
 
@@ -135,7 +135,7 @@ class AuthProfileManager(ProfileManager[AuthProfile]):
         """Record a success: counts and running cooldowns are cleared."""
         member = self._engine.find(profile_id)
         if member is not None:
-            self._engine.succeed(member, permit=self._engine.let_go(profile_id))
+            self._engine.succeed(member, permit=self._engine.held.let_go(profile_id))
 
     def is_in_cooldown(self, profile_id: str) -> bool:
         """Whether a cooldown of this profile runs now; unknown ids are not in one."""

@@ -49,7 +49,7 @@ class ProfileManager(ABC, Generic[P]):
         rng: Random | None = None,
     ) -> None:
         compiled = compile_policy(policy)
-        opened = a_store(store, MemoryStore)
+        opened = a_store(store, lambda: MemoryStore(a_clock(clock)))
         self._open(Engine(store=opened, policy=compiled, clock=a_clock(clock), rng=rng), owns=True)
         self._add_all(profiles)
 

@@ -239,14 +239,14 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
             hint, scope = outcome.retry_after, outcome.scope
             if outcome.kind != "unknown" or outcome.status is not None:
                 kind = outcome.kind
-        permit = self._engine.let_go(profile_id)
+        permit = self._engine.held.let_go(profile_id)
         self._engine.fail(member, kind, message=message, hint=hint, scope=scope, permit=permit, cools=error is not None)
 
     def record_success(self, profile_id: str) -> None:
         """Record a success: the count is cleared and a half-open circuit closes. Unknown ids are ignored."""
         member = self._engine.find(profile_id)
         if member is not None:
-            self._engine.succeed(member, permit=self._engine.let_go(profile_id))
+            self._engine.succeed(member, permit=self._engine.held.let_go(profile_id))
 
     def open_circuit(self, profile_id: str) -> None:
         """Open a profile's circuit now, for ``open_for``. Unknown ids are ignored."""

@@ -45,6 +45,9 @@ class Store(Protocol):
     def generation(self) -> int:
         """Grows by one with every record that changes, here or (once seen) elsewhere. Cheap: read on every call."""
 
+    def clock(self) -> float:
+        """Epoch seconds as everybody who shares the store counts them."""
+
     def read(self, key: str) -> Record | None:
         """The record as this process last saw it. No I/O."""
 

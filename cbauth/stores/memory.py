@@ -31,7 +31,7 @@ class Journal:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.generation = 0
-        self._clock = clock
+        self.clock = clock
         self._sweep_in = SWEEP
         self._watchers: tuple[ref[deque[Change]], ...] = ()
         self._records: dict[str, Record] = {}
@@ -108,7 +108,7 @@ class Journal:
 
     def _sweep(self) -> None:
         """Drop the bindings that have ended: sessions come and go, and nobody takes leave of them."""
-        self._sweep_in, now = SWEEP, self._clock()
+        self._sweep_in, now = SWEEP, self.clock()
         for key, record in tuple(self._records.items()):
             if isinstance(record, Binding) and record.until < now:
                 del self._records[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +12,10 @@ import pytest
 
 from cbauth.stores import Store
 from cbauth.stores.memory import MemoryStore
+from cbauth.stores.redis import RedisStore
 from cbauth.stores.sqlite import SqliteStore
 from tests.clock import FakeClock
+from tests.support.redis_server import RedisServer
 
 
 class Opener(Protocol):
@@ -71,10 +74,38 @@ def open_sqlite(database: Path, ticks: FakeClock) -> Iterator[Opener]:
         store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis server that many tests share."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def open_redis(redis_server: RedisServer) -> Iterator[Callable[..., RedisStore]]:
+    """Opens Redis stores that share a prefix which no other test has."""
+    stores = []
+    prefix = uuid.uuid4().hex
+
+    def open_one(namespace: str = "", *, clock: Callable[[], float] = time.time) -> RedisStore:
+        store = RedisStore(f"{redis_server.url}?prefix={prefix}", namespace, clock=clock)
+        stores.append(store)
+        return store
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """One store of every kind."""
-    if request.param == "memory":
-        yield MemoryStore()
-    else:
-        yield request.getfixturevalue("open_sqlite")()
+    match request.param:
+        case "memory":
+            yield MemoryStore()
+        case "sqlite":
+            yield request.getfixturevalue("open_sqlite")()
+        case "redis":
+            yield request.getfixturevalue("open_redis")()

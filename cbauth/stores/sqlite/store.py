@@ -79,7 +79,7 @@ class SqliteStore:
         self.path = Path(path).absolute()
         refuse_network(self.path)
         self._namespace = namespace
-        self._clock = clock
+        self.clock = clock
         self._ticks = ticks
         self._sleep = sleep
         self._journal = Journal(clock)
@@ -234,7 +234,7 @@ class SqliteStore:
 
     def _row(self, record: Record | None) -> tuple[float, str | None]:
         """Until when a record is kept, and what is stored of it."""
-        return kept_until(record, self._clock()), None if record is None else encode(record)
+        return kept_until(record, self.clock()), None if record is None else encode(record)
 
     def _wrote(self, key: str, record: Record | None, changed: int) -> None:
         """Tell others of a change that was committed, and let readers of this process see it."""
@@ -297,7 +297,7 @@ class SqliteStore:
     def _tidy(self, connection: sqlite3.Connection) -> None:
         """Drop the rows that nobody misses, and learn the rest anew."""
         self._tidy_at = self._ticks() + TIDY
-        now = self._clock()
+        now = self.clock()
         if connection.execute(EXPIRED, (now,)).fetchone() is not None:
             connection.execute(DROP, (now,))
         self._commits = _commits(connection)

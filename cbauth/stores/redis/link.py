@@ -1,0 +1,199 @@
+"""The way to a Redis server: connections, the commands that the store needs, and what errors mean.
+
+Laws:
+
+1. A command is sent once, or twice when the first connection turns out to have been closed while it lay idle.
+2. Every trouble is one of two exceptions: ``AwayError`` (time helps) or ``RefusedError`` (somebody has to act).
+3. No text made here holds a password.
+4. All keys of a namespace share one hash slot, so that they live on one node of a cluster; its ``MOVED`` is followed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from redis.client import PubSub
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    MovedError,
+    NoPermissionError,
+    NoScriptError,
+    RedisError,
+    TimeoutError,
+)
+
+from cbauth.errors import StoreError
+from cbauth.stores.redis.address import Address
+from cbauth.stores.redis.scripts import FORGET, SWAP, SWAP_SHA
+
+__all__ = ["AwayError", "Link", "RefusedError", "Row"]
+
+INDEX_LIFE = 62 * 86_400_000
+"""Milliseconds for which the index outlives its last change: longer than any record that nobody uses."""
+AT_ONCE = 256
+"""Records that are read with one command."""
+SLOWEST = 0.01
+"""Seconds beyond which an answer says too little about the server's clock."""
+
+
+class AwayError(Exception):
+    """The server cannot be used now."""
+
+
+class RefusedError(StoreError):
+    """The server does not let us in, or the address is wrong: time alone does not help."""
+
+
+class Row(NamedTuple):
+    """A record as the server holds it: its version (0: there is none) and its body (empty: removed)."""
+
+    version: int
+    body: str
+
+
+class Link:
+    """Commands to the server at ``address`` for one ``namespace``. ``writer`` names this process on the channel."""
+
+    def __init__(self, address: Address, namespace: str, writer: str, clock: Callable[[], float]) -> None:
+        self.address = address
+        self.offset = 0.0
+        """The server's clock minus ours, in seconds."""
+        self._clock = clock
+        self._pool = address.pool()
+        self._idle: deque[Any] = deque(maxlen=2)
+        base = f"{{{address.prefix}:{namespace}}}:"
+        self._record = f"{base}record:"
+        self._version, self._index = f"{base}version", f"{base}changes"
+        self._channel = f"{base}changed:{writer}"
+        self._channels = _all_but(f"{base}changed:", writer)
+
+    # commands
+
+    def swap(self, key: str, seen: int, body: str, life: float) -> tuple[bool, Row]:
+        """Write a record if its version is still ``seen``, to live ``life`` seconds; else what is there instead."""
+        keys = (3, f"{self._record}{key}", self._version, self._index)
+        arguments = (seen or "", body, int(life * 1000), INDEX_LIFE, key, self._channel)
+        asked = self._clock()
+        try:
+            done, found, clock = self._call("EVALSHA", SWAP_SHA, *keys, *arguments)
+        except NoScriptError:
+            done, found, clock = self._call("EVAL", SWAP, *keys, *arguments)
+        self._heard(asked, int(clock) / 1e6)
+        return (True, Row(int(found), body)) if done else (False, _row(found))
+
+    def read(self, since: int) -> dict[str, Row]:
+        """The records changed after version ``since``, each with its row."""
+        keys = self._call("ZRANGEBYSCORE", self._index, f"({since}", "+inf")
+        rows: dict[str, Row] = {}
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            rows |= zip(some, map(_row, self._call("MGET", *(f"{self._record}{key}" for key in some))), strict=True)
+        return rows
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take records that have expired out of the index."""
+        for key in keys:
+            self._call("EVAL", FORGET, 2, self._index, f"{self._record}{key}", key)
+
+    def ask_time(self) -> None:
+        """Learn the server's clock; also a sign that it lives."""
+        asked = self._clock()
+        seconds, microseconds = self._call("TIME")
+        self._heard(asked, int(seconds) + int(microseconds) / 1e6)
+
+    def life(self) -> str:
+        """What tells one life of the server from the next: it may have lost data in between. Empty: it does not say."""
+        try:
+            text = self._call("INFO", "server")
+        except RefusedError:
+            return ""
+        return next((line for line in str(text).splitlines() if line.startswith("run_id:")), "")
+
+    def subscribe(self) -> PubSub:
+        """A subscription to the changes that others make; the caller closes it."""
+        ear = PubSub(self._pool, ignore_subscribe_messages=True)
+        try:
+            ear.psubscribe(*self._channels)
+        except (RedisError, OSError) as error:
+            raise self.trouble(error) from None
+        return ear
+
+    def drop(self) -> None:
+        """Close the connections that lie idle. The next command opens a new one."""
+        while self._idle:
+            with suppress(IndexError, RedisError, OSError):
+                self._idle.pop().disconnect()
+
+    # how
+
+    def _call(self, *command: str | float) -> Any:
+        """Send one command and give its answer. Raises ``AwayError``, ``RefusedError`` or ``NoScriptError``."""
+        for _ in range(3):
+            try:
+                connection, is_new = self._idle.pop(), False
+            except IndexError:
+                connection, is_new = self._pool.make_connection(), True
+            try:
+                if is_new:
+                    connection.connect()
+                connection.send_command(*command, check_health=False)
+                answer = connection.read_response()
+            except NoScriptError:
+                self._idle.append(connection)
+                raise
+            except MovedError as error:
+                connection.disconnect()
+                self.drop()
+                self._pool = self.address.pool((error.host, error.port))
+            except (RedisError, OSError) as error:
+                connection.disconnect()
+                if is_new or isinstance(error, TimeoutError):
+                    raise self.trouble(error) from None
+                self.drop()  # the server closed one that lay idle: the others are closed as well
+            except BaseException:  # interrupted: the answer may still be on its way
+                connection.disconnect()
+                raise
+            else:
+                self._idle.append(connection)
+                return answer
+        raise AwayError("it is moving between the nodes of its cluster")
+
+    def trouble(self, error: Exception) -> AwayError | RefusedError:
+        """What an error means, in words that show no more of the address than where it is."""
+        where = f"Redis at {self.address.shown}"
+        if isinstance(error, AuthenticationError | AuthorizationError):
+            return RefusedError(
+                f"Redis at {self.address.shown} refuses the user or password: correct what `state.store` names"
+            )
+        if isinstance(error, NoPermissionError):
+            return RefusedError(
+                f"{where} does not permit this user all that cbauth needs: EVAL, EVALSHA, GET, SET, MGET, ZADD, ZREM,"
+                " ZRANGEBYSCORE, EXISTS, PEXPIRE, TIME, PUBLISH and PSUBSCRIBE, on its own keys and channels"
+            )
+        self._pool = self.address.pool()  # a cluster may have chosen another node: ask the one that was named
+        if isinstance(error, TimeoutError):
+            return AwayError("it does not answer in time")
+        return AwayError(str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+    def _heard(self, asked: float, clock: float) -> None:
+        """Learn the server's clock from an answer, unless what we know is within the error of this measurement."""
+        now = self._clock()
+        taken = now - asked
+        offset = clock - (asked + now) / 2
+        if 0 <= taken < SLOWEST and abs(offset - self.offset) > taken:
+            self.offset = offset if abs(offset) > taken else 0.0
+
+
+def _row(found: str | None) -> Row:
+    version, _, body = (found or "").partition(" ")
+    return Row(int(version), body) if version.isdecimal() else Row(0, "")
+
+
+def _all_but(base: str, writer: str) -> list[str]:
+    """Patterns for all channels but the writer's own, so that nobody is woken by what it has written itself."""
+    escaped = "".join(f"\\{c}" if c in "*?[]^-\\" else c for c in base)
+    return [f"{escaped}{writer[:n]}[^{writer[n]}]*" for n in range(len(writer))]
