@@ -42,7 +42,7 @@ format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(BENCH)/.bench
+bench: $(BENCH)/.bench tools
 	$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 schemas: $(VENV)/.dev

@@ -1,82 +1,29 @@
-"""What is promised, and what has to be measured to see whether it holds."""
+"""What is promised, and whether it holds."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from benchmarks import ours, peers, startup
-from benchmarks.measuring import Step, Subject, Times
-from cbauth.outcomes import Outcome
+from benchmarks import contention, counting
+from benchmarks.measuring import Figure, Times
+from benchmarks.subjects import (
+    BARE_REDIS,
+    BARE_SQLITE,
+    CIRCUIT_BREAKER,
+    CROWDED,
+    DATA_VERSION,
+    GENERATION,
+    LOCKED_FILE,
+    RECORDERS,
+    RETRYING,
+    SHARED_BREAKER,
+    SIZES,
+    THREADS,
+)
 
-__all__ = ["Claim", "Verdict", "claims", "subjects"]
-
-SIZES = (3, 100, 1000)
-SLICES = 9
-THREADS, EACH = 8, 10_000
-"""Each thread works for several of the interpreter's switch intervals, so that they do get into each other's way."""
-MESSAGE = "Rate limit reached for gpt-4o: please try again later"
-
-CIRCUIT_BREAKER = "circuitbreaker, wrapped no-op"
-RETRYING = "tenacity, empty call through a Retrying"
-
-
-def subjects(share: float = 1.0) -> list[Subject]:
-    """Everything that is measured; ``share`` of the usual number of calls."""
-
-    def subject(name: str, prepare: Callable[[], Step], calls: int) -> Subject:
-        return Subject(name=name, prepare=prepare, calls=max(1, round(calls * share)), slices=SLICES)
-
-    each = max(1, round(EACH * share))
-    limited = Outcome("rate_limit", message=MESSAGE)
-    return [
-        subject(CIRCUIT_BREAKER, peers.breaker, 1000),
-        subject("pybreaker, wrapped no-op", peers.other_breaker, 1000),
-        subject(RETRYING, peers.retrying, 100),
-        subject("tenacity, the same, made anew", peers.retrying_anew, 100),
-        *(
-            subject(f"{name}, {size} profiles", partial(prepare, size), calls)
-            for name, prepare, calls in (
-                ("get_next_profile", ours.get_next_profile, 1000),
-                ("select_profile", ours.select_profile, 1000),
-                ("acquire + report", ours.acquire_and_report, 1000),
-                ("for attempt / with attempt", ours.attempts, 300),
-            )
-            for size in SIZES
-        ),
-        subject("acquire + report, 3 profiles, SQLite", partial(ours.acquire_and_report, 3, "sqlite"), 1000),
-        subject("for attempt / with attempt, 3 profiles, SQLite", partial(ours.attempts, 3, "sqlite"), 300),
-        *(
-            subject(f"LiteLLM get_available_deployment, {size} deployments", partial(peers.deployment, size), calls)
-            for size, calls in zip(SIZES, (30, 3, 1), strict=True)
-        ),
-        *(
-            subject(f"{name}, 1000 profiles", partial(prepare, 1000, *arguments), ours.FAILURES // SLICES)
-            for name, prepare, *arguments in (
-                ("mark_failed + get_next_profile", ours.fail_and_get_next, MESSAGE),
-                ("mark_failed (new text) + get_next_profile", ours.fail_and_get_next, MESSAGE, True),
-                ("mark_failed (no text) + get_next_profile", ours.fail_and_get_next, None),
-                ("record_failure (text) + select_profile", ours.fail_and_select, MESSAGE),
-                ("record_failure + select_profile", ours.fail_and_select, None),
-                ("report (outcome) + acquire", ours.fail_and_acquire, limited),
-                ("report (kind) + acquire", ours.fail_and_acquire, "rate_limit"),
-            )
-        ),
-        *(
-            Subject(
-                name=f"acquire + report in {count} thread{'s' if count > 1 else ''}",
-                prepare=partial(ours.threads, count, each * THREADS // count),
-                calls=1,
-                operations=each * THREADS,
-            )
-            for count in (1, THREADS)
-        ),
-        Subject(name="python, bare start", prepare=startup.bare, calls=1),
-        Subject(name="python, import cbauth", prepare=startup.with_cbauth, calls=1),
-        subject("classify, a 429 with headers and body", ours.classify, 30),
-        subject("load, a file of 100 lines", ours.load, 1),
-    ]
+__all__ = ["Bound", "Claim", "Verdict", "bounds", "claims"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +74,49 @@ class Claim:
         return Verdict(measured, measured >= self.limit if self.faster else measured <= self.limit)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """``figure``, which was counted, stands to ``limit`` as ``sign`` says: ``<=``, ``>=`` or ``=``."""
+
+    figure: str
+    sign: str
+    limit: float
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return self.figure
+
+    @property
+    def bound(self) -> str:
+        """The limit in words."""
+        return f"{self.sign} {self.limit:g} {self.unit}".rstrip()
+
+    def judged(self, figures: Mapping[str, Figure]) -> Verdict:
+        """Whether it holds."""
+        figure = figures[self.figure]
+        if figure.value is None:
+            return Verdict(None, None, figure.missing)
+        return Verdict(figure.value, SIGNS[self.sign](figure.value, self.limit))
+
+
+SIGNS: Mapping[str, Callable[[float, float], bool]] = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
+
+
+def bounds() -> list[Bound]:
+    """Everything that is promised of what is counted."""
+    return [
+        Bound(figure=counting.HEALTHY_IO, sign="=", limit=0),
+        Bound(figure=counting.HEALTHY_COMMANDS, sign="=", limit=0),
+        Bound(figure=counting.COMMANDS_OF_A_FAILURE, sign="=", limit=1),
+        Bound(figure=f"{contention.SQLITE}: lost", sign="=", limit=0),
+        Bound(figure=f"{contention.SQLITE}: smallest share : largest", sign=">=", limit=0.5),
+        Bound(figure=f"{contention.SQLITE}: longest wait", sign="<=", limit=100, unit="ms"),
+        Bound(figure=f"{contention.REDIS}: lost", sign="=", limit=0),
+    ]
+
+
 def claims() -> list[Claim]:
-    """Everything that is promised."""
+    """Everything that is promised of what is timed."""
     return [
         *(
             Claim(subject=f"{name}, {size} profiles", peer=CIRCUIT_BREAKER, limit=limit)
@@ -165,5 +153,17 @@ def claims() -> list[Claim]:
         ),
         *(Claim(subject=f"for attempt / with attempt, {size} profiles", peer=RETRYING, limit=1) for size in SIZES),
         Claim(subject="for attempt / with attempt, 3 profiles, SQLite", peer=RETRYING, limit=1),
+        *(
+            claim
+            for name in RECORDERS
+            if name != CROWDED
+            for claim in (
+                Claim(subject=f"{name}, SQLite", peer=BARE_SQLITE, limit=2),
+                Claim(subject=f"{name}, SQLite", peer=LOCKED_FILE, limit=10, faster=True),
+                Claim(subject=f"{name}, Redis", peer=BARE_REDIS, limit=1.3),
+                Claim(subject=f"{name}, Redis", peer=SHARED_BREAKER, limit=2, faster=True),
+            )
+        ),
+        Claim(subject=GENERATION, peer=DATA_VERSION, limit=10, faster=True),
         Claim(subject="python, import cbauth", peer="python, bare start", limit=2.5),
     ]

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
 from statistics import fmean, median
 from time import perf_counter
 
-__all__ = ["Step", "Subject", "Times", "race"]
+__all__ = ["Figure", "MissingError", "Step", "Subject", "Times", "figure", "race", "why"]
 
 Step = Callable[[], object]
+
+
+class MissingError(Exception):
+    """What would be measured cannot be had here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,8 @@ class Subject:
     """One thing to measure.
 
     ``prepare`` makes it ready, unmeasured, at the start of each round, and returns the step that is then called
-    ``calls`` times in each of the ``slices``; a step that does several operations says so in ``operations``.
+    ``calls`` times in each of the ``slices``; a step that does several operations says so in ``operations``. All of
+    it is measured while inside of ``within``.
     """
 
     name: str
@@ -32,6 +38,7 @@ class Subject:
     calls: int
     slices: int = 1
     operations: int = 1
+    within: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,29 @@ class Times:
         return median(map(fmean, self.rounds))
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Something that was counted, not timed; or why it was not."""
+
+    value: float | None = None
+    missing: str = ""
+
+
+def figure(count: Callable[[], float]) -> Figure:
+    """What ``count`` gives, or why it cannot."""
+    try:
+        return Figure(count())
+    except (ImportError, MissingError) as error:
+        return Figure(missing=why(error))
+
+
+def why(error: ImportError | MissingError) -> str:
+    """Why something is missing, in words."""
+    return f"{error.name} is not installed" if isinstance(error, ImportError) else str(error)
+
+
 def race(subjects: Sequence[Subject], rounds: int, progress: Callable[[int], object]) -> dict[str, Times]:
-    """Measure the subjects in turn, after one round to warm up; without those whose package is missing."""
+    """Measure the subjects in turn, after one round to warm up; without those that cannot be had."""
     times: dict[str, list[tuple[float, ...]]] = {subject.name: [] for subject in subjects}
     missing: dict[str, str] = {}
     try:
@@ -63,10 +91,11 @@ def race(subjects: Sequence[Subject], rounds: int, progress: Callable[[int], obj
                     continue
                 try:
                     step = subject.prepare()
-                except ImportError as error:
-                    missing[subject.name] = f"{error.name} is not installed"
+                except (ImportError, MissingError) as error:
+                    missing[subject.name] = why(error)
                     continue
-                taken = _timed(step, subject)
+                with subject.within():
+                    taken = _timed(step, subject)
                 if number:
                     times[subject.name].append(taken)
             if not number:  # what the peers loaded is there to stay: the collector need not go over it in every round

@@ -8,10 +8,9 @@ import threading
 from collections.abc import Callable
 from functools import cache, partial
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cbauth
+from benchmarks import places
 from benchmarks.measuring import Step
 from cbauth.outcomes import Outcome
 
@@ -39,24 +38,17 @@ os.environ.setdefault(VARIABLE, "not-a-key-for-anything")
 
 
 @cache
-def _folder() -> Path:
-    folder = TemporaryDirectory(prefix="cbauth-benchmarks-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
-
-
-@cache
 def _plan(size: int, store: str = "memory") -> cbauth.Plan:
     """A plan of ``size`` profiles that all serve the model."""
-    where = f"sqlite:{_folder() / f'{size}.db'}" if store == "sqlite" else store
     profiles = {f"p{n}": {"provider": "openai", "api_key": f"env:{VARIABLE}", "models": ["gpt-*"]} for n in range(size)}
-    return cbauth.load_plan({"version": 1, "profiles": profiles, "state": {"store": where}})
+    return cbauth.load_plan({"version": 1, "profiles": profiles, "state": {"store": places.store(store, str(size))}})
 
 
 @cache
 def _toolkit(size: int, store: str = "memory") -> cbauth.Toolkit:
     """A toolkit in which everybody stays well."""
-    toolkit = cbauth.load(_plan(size, store))
+    with places.or_missing():
+        toolkit = cbauth.load(_plan(size, store))
     atexit.register(toolkit.close)
     return toolkit
 
@@ -203,7 +195,7 @@ def profiles_yaml(lines: int) -> str:
 
 
 def load() -> Step:
-    path = _folder() / "profiles.yaml"
+    path = places.folder() / "profiles.yaml"
     path.write_text(profiles_yaml(100), "utf-8")
 
     def step() -> None:

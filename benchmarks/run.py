@@ -16,41 +16,67 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cbauth
-from benchmarks.claims import Claim, Verdict, claims, subjects
-from benchmarks.measuring import Times, race
+from benchmarks.claims import Bound, Claim, Verdict, bounds, claims
+from benchmarks.contention import SECONDS, Contest, contest, figures, ways
+from benchmarks.counting import counts
+from benchmarks.measuring import Figure, Times, race
 from benchmarks.startup import Imported, imports
+from benchmarks.subjects import subjects
 
 __all__ = ["main"]
 
-PEERS = ("circuitbreaker", "litellm", "pybreaker", "tenacity")
+PEERS = ("circuitbreaker", "filelock", "litellm", "pybreaker", "redis", "tenacity")
 README = Path(__file__).with_name("README.md")
 ROUNDS = 40
 QUICK = 0.002
+QUICK_SECONDS = 0.1
+LEFT_OUT = "left out"
 
 
 class Results(NamedTuple):
     """One run."""
 
-    verdicts: list[tuple[Claim, Verdict]]
+    verdicts: list[tuple[Claim | Bound, Verdict]]
     times: Mapping[str, Times]
+    figures: Mapping[str, Figure]
+    contests: Mapping[str, Contest]
     imports: tuple[Imported, ...]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0; with ``--check`` 1 when a claim does not hold."""
     options = _options(argv)
-    share, rounds = (QUICK, 1) if options.quick else (1.0, options.rounds)
-    entered = subjects(share)
-    left_out = {s.name: Times(missing="left out") for s in entered if s.name.startswith(tuple(options.without))}
-    raced = race([s for s in entered if s.name not in left_out], rounds, lambda number: _progress(number, rounds))
-    times = left_out | raced
-    results = Results([(claim, claim.judged(times)) for claim in claims()], times, imports())
+    results = _measured(options)
     print(json.dumps(_data(results), indent=2) if options.json else _text(results))
     if options.output:
-        _save(options.output, times)
+        _save(options.output, results.times)
     if options.readme:
         README.write_text(_with_tables(README.read_text("utf-8"), results), "utf-8")
     return int(options.check and any(verdict.holds is False for _, verdict in results.verdicts))
+
+
+def _measured(options: argparse.Namespace) -> Results:
+    """First what is counted, while nothing else has been loaded that might work in the background; then the race."""
+    share, rounds, seconds = (QUICK, 1, QUICK_SECONDS) if options.quick else (1.0, options.rounds, SECONDS)
+    without = tuple(options.without)
+    _progress("counting …")
+    counted = counts()
+    contests = {}
+    for way in ways():
+        _progress(f"{way.name} …")
+        contests[way.name] = Contest(missing=LEFT_OUT) if way.name.startswith(without) else contest(way, seconds)
+        counted.update(figures(way.name, contests[way.name]))
+    entered = subjects(share)
+    times = {subject.name: Times(missing=LEFT_OUT) for subject in entered}
+    times |= race(
+        [subject for subject in entered if not subject.name.startswith(without)],
+        rounds,
+        lambda number: _progress(f"round {number} of {rounds}" if number else "warming up …"),
+    )
+    _progress("")
+    verdicts: list[tuple[Claim | Bound, Verdict]] = [(claim, claim.judged(times)) for claim in claims()]
+    verdicts += [(bound, bound.judged(counted)) for bound in bounds()]
+    return Results(verdicts, times, counted, contests, imports())
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -70,10 +96,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _progress(number: int, rounds: int) -> None:
+def _progress(what: str) -> None:
     if sys.stderr.isatty():
-        end = "\r" if number < rounds else "\n"
-        print(f"round {number} of {rounds}" if number else "warming up …", end=end, file=sys.stderr, flush=True)
+        print(f"\r{what:<40}\r", end="", file=sys.stderr, flush=True)
 
 
 # shown
@@ -82,12 +107,12 @@ def _progress(number: int, rounds: int) -> None:
 def _text(results: Results) -> str:
     loaded = [("import cbauth loads", "own time")]
     loaded += [(module.name, f"{module.microseconds} us") for module in results.imports]
-    return "\n\n".join([_machine(), _claims(results), _times(results), _table(loaded)])
+    return "\n\n".join([_machine(), _claims(results), _times(results), _contests(results), _table(loaded)])
 
 
 def _with_tables(readme: str, results: Results) -> str:
     """The page with its tables, each in a code block after a comment that names it, as this run gives them."""
-    tables = {"claims": f"{_machine()}\n\n{_claims(results)}", "times": _times(results)}
+    tables = {"claims": f"{_machine()}\n\n{_claims(results)}", "times": _times(results), "contests": _contests(results)}
     for name, table in tables.items():
         head, block, rest = re.split(
             rf"(<!-- {name} -->\n\n```text\n).*?(?=\n```\n)", readme, maxsplit=1, flags=re.DOTALL
@@ -112,6 +137,17 @@ def _times(results: Results) -> str:
     rows = [("one call of", "best", "median")]
     for name, times in results.times.items():
         rows.append((name, *((_span(times.best), _span(times.median)) if times.rounds else (times.missing, ""))))
+    return _table(rows)
+
+
+def _contests(results: Results) -> str:
+    rows = [("all at once", "recorded a second", "lost", "smallest share : largest", "longest wait")]
+    for name, ended in results.contests.items():
+        if ended.missing:
+            rows.append((name, ended.missing, "", "", ""))
+        else:
+            wait = _span(ended.stall / 1e3)
+            rows.append((name, f"{ended.rate:.0f}", f"{ended.lost}", f"{ended.evenness:.2f}", wait))
     return _table(rows)
 
 
@@ -142,6 +178,7 @@ def _data(results: Results) -> dict[str, Any]:
             else {"missing": times.missing}
             for name, times in results.times.items()
         },
+        "figures": {name: asdict(figure) for name, figure in results.figures.items()},
         "imports": [module._asdict() for module in results.imports],
     }
 

@@ -110,9 +110,10 @@ class Toolkit:
         self._oauth = oauth
         self._sleep = sleep
         self._async_sleep = async_sleep
+        folder = plan.path.parent if plan.path is not None else None
         self._engine = Engine(
             members_of(plan, oauth),
-            store=a_store(store, lambda: open_store(plan.store, plan.namespace)),
+            store=a_store(store, lambda: open_store(plan.store, plan.namespace, folder=folder, clock=clock)),
             policy=plan.policy,
             clock=a_clock(clock),
             rng=rng,
@@ -134,6 +135,11 @@ class Toolkit:
     def plan(self) -> Plan:
         """The plan that runs now."""
         return self._plan
+
+    @property
+    def store(self) -> Store:
+        """Where health and session bindings live; its ``trouble`` says when they are kept in memory for now."""
+        return self._engine.store
 
     @property
     def loaded_at(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cbauth.errors import StoreError
 from cbauth.toolkit import load
 
 __all__ = ["reset"]
@@ -16,4 +17,6 @@ def reset(profile: str | None, config: str | None) -> None:
     """Forget the failures of PROFILE, or of all: no cooldown, closed circuits. Session bindings stay."""
     with load(config) as toolkit:
         toolkit.reset(profile)
+        if toolkit.store.trouble:
+            raise StoreError(f"nothing was reset: {toolkit.store.trouble}")
         click.echo(f"reset {profile or 'all profiles'}", err=True)

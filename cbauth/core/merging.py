@@ -24,7 +24,7 @@ def merged(one: Record, other: Record) -> Record:
     if one == other:
         return one
     if isinstance(one, Health) and isinstance(other, Health):
-        said = max((h for h in (one, other)), key=lambda h: (h.last_at or 0.0, h.last_kind or "", h.last_error or ""))
+        said = max(one, other, key=_said)
         return Health(
             _breakers(one.breaker, other.breaker),
             _cooldowns((*one.cooldowns, *other.cooldowns)),
@@ -37,9 +37,14 @@ def merged(one: Record, other: Record) -> Record:
     return one if isinstance(one, Health) else other
 
 
+def _said(health: Health) -> tuple[bool, float, str, str]:
+    """What decides whose last error is told: the later one, and never nothing."""
+    return health.last_at is not None, health.last_at or 0.0, health.last_kind or "", health.last_error or ""
+
+
 def _breakers(one: Breaker, other: Breaker) -> Breaker:
     """Open for as long as either is: what closed it may have been known to one part only."""
-    longer = max(one, other, key=lambda b: (b.until is not None, b.until or 0.0, b.since or 0.0))
+    longer = max(one, other, key=_end)
     deadlines: dict[str, float] = {}
     for name, deadline in (*one.permits, *other.permits):
         deadlines[name] = max(deadline, deadlines.get(name, deadline))
@@ -51,6 +56,11 @@ def _breakers(one: Breaker, other: Breaker) -> Breaker:
         tuple(sorted(map(Permit._make, deadlines.items()), key=lambda p: (p.deadline, p.name))),
         one.tested or other.tested,
     )
+
+
+def _end(breaker: Breaker) -> tuple[bool, float, bool, float]:
+    """What decides whose opening counts: the one that ends later."""
+    return breaker.until is not None, breaker.until or 0.0, breaker.since is not None, breaker.since or 0.0
 
 
 def _failures(one: Iterable[Failures], other: Iterable[Failures]) -> tuple[Failures, ...]:

@@ -1,4 +1,4 @@
-"""Who there is: members, routes and policy, replaced in one step; and the lineup of each model, built when asked for."""
+"""Who there is: members, routes and policy, replaced in one step, and each model's lineup, built when asked for."""
 
 from __future__ import annotations
 

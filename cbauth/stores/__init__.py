@@ -8,16 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cbauth.errors import StoreError
-from cbauth.stores.contract import Store, Transition
+from cbauth.stores.contract import Change, Store, Transition
 
-__all__ = ["Store", "Transition", "open_store"]
+__all__ = ["Change", "Store", "Transition", "open_store"]
 
 
-def open_store(spec: str, namespace: str = "", *, clock: Callable[[], float] = time.time) -> Store:
+def open_store(
+    spec: str, namespace: str = "", *, folder: Path | None = None, clock: Callable[[], float] = time.time
+) -> Store:
     """The store that a ``state.store`` setting names. ``clock`` tells memory when a session has ended (epoch seconds).
 
     - ``sqlite``: ``state.db`` in the user's state folder; ``sqlite:PATH``: another file, where ``~`` is the user's home
-      and a relative path starts at the current folder.
+      and a relative path starts at ``folder`` (that of the profiles.yaml; else the current one).
     - ``redis://HOST:PORT/DB`` or, with TLS, ``rediss://…``: a Redis server; needs ``cbauth[redis]``. ``?prefix=`` sets
       what the names of all keys begin with (``cbauth``); the rest of the query goes to redis-py.
     - ``memory``: this process alone.
@@ -37,7 +39,7 @@ def open_store(spec: str, namespace: str = "", *, clock: Callable[[], float] = t
         case "sqlite":
             from cbauth.stores.sqlite import SqliteStore, state_folder
 
-            path = Path(os.path.expanduser(rest)) if rest else state_folder() / "state.db"
+            path = Path(folder or "", os.path.expanduser(rest)) if rest else state_folder() / "state.db"
             return SqliteStore(path, namespace)
         case "redis" | "rediss":
             try:
@@ -46,7 +48,7 @@ def open_store(spec: str, namespace: str = "", *, clock: Callable[[], float] = t
                 raise StoreError("a Redis store needs the package redis: pip install 'cbauth[redis]'") from error
             return RedisStore(spec, namespace)
         case "env" if value := os.environ.get(rest, "").strip():
-            return open_store(value, namespace, clock=clock)
+            return open_store(value, namespace, folder=folder, clock=clock)
         case "env":
             raise StoreError(f"`state.store` is env:{rest}, and {rest} is not set")
     raise StoreError(f"there is no store {kind!r}: set `state.store` to sqlite, sqlite:PATH, redis://HOST or memory")

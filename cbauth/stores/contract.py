@@ -45,6 +45,10 @@ class Store(Protocol):
     def generation(self) -> int:
         """Grows by one with every record that changes, here or (once seen) elsewhere. Cheap: read on every call."""
 
+    @property
+    def trouble(self) -> str:
+        """Why changes stay in this process's memory for now, where others do not see them; empty when they do not."""
+
     def clock(self) -> float:
         """Epoch seconds as everybody who shares the store counts them."""
 

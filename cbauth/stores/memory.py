@@ -117,6 +117,8 @@ class Journal:
 class MemoryStore(Journal):
     """A store for one process: the default of a manager made by hand."""
 
+    trouble = ""
+
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)
         guard(self)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Any, NamedTuple
 
 from redis.client import PubSub
@@ -32,8 +33,8 @@ from cbauth.stores.redis.scripts import FORGET, SWAP, SWAP_SHA
 
 __all__ = ["AwayError", "Link", "RefusedError", "Row"]
 
-INDEX_LIFE = 62 * 86_400_000
-"""Milliseconds for which the index outlives its last change: longer than any record that nobody uses."""
+NAMES_LIFE = 62 * 86_400_000
+"""Milliseconds for which the set of names is kept after somebody last asked for it: longer than any unused record."""
 AT_ONCE = 256
 """Records that are read with one command."""
 SLOWEST = 0.01
@@ -62,12 +63,14 @@ class Link:
         self.address = address
         self.offset = 0.0
         """The server's clock minus ours, in seconds."""
+        self.resent = 0
+        """How many commands were sent twice: the first one may have been carried out."""
         self._clock = clock
         self._pool = address.pool()
         self._idle: deque[Any] = deque(maxlen=2)
         base = f"{{{address.prefix}:{namespace}}}:"
         self._record = f"{base}record:"
-        self._version, self._index = f"{base}version", f"{base}changes"
+        self._names = f"{base}names"
         self._channel = f"{base}changed:{writer}"
         self._channels = _all_but(f"{base}changed:", writer)
 
@@ -75,29 +78,32 @@ class Link:
 
     def swap(self, key: str, seen: int, body: str, life: float) -> tuple[bool, Row]:
         """Write a record if its version is still ``seen``, to live ``life`` seconds; else what is there instead."""
-        keys = (3, f"{self._record}{key}", self._version, self._index)
-        arguments = (seen or "", body, int(life * 1000), INDEX_LIFE, key, self._channel)
+        rest = (f"{self._record}{key}", self._names, seen or "", body, int(life * 1000), key, self._channel)
         asked = self._clock()
         try:
-            done, found, clock = self._call("EVALSHA", SWAP_SHA, *keys, *arguments)
+            answer = self._call("EVALSHA", SWAP_SHA, 2, *rest)
         except NoScriptError:
-            done, found, clock = self._call("EVAL", SWAP, *keys, *arguments)
+            answer = self._call("EVAL", SWAP, 2, *rest)
+        clock, _, found = answer.partition(" ")
         self._heard(asked, int(clock) / 1e6)
-        return (True, Row(int(found), body)) if done else (False, _row(found))
+        return (False, _row(found[1:])) if found.startswith("-") else (True, Row(int(found), body))
 
-    def read(self, since: int) -> dict[str, Row]:
-        """The records changed after version ``since``, each with its row."""
-        keys = self._call("ZRANGEBYSCORE", self._index, f"({since}", "+inf")
+    def read(self, keys: Iterable[str]) -> dict[str, Row]:
+        """The records with these names."""
         rows: dict[str, Row] = {}
-        for start in range(0, len(keys), AT_ONCE):
-            some = keys[start : start + AT_ONCE]
+        left = iter(keys)
+        while some := tuple(islice(left, AT_ONCE)):
             rows |= zip(some, map(_row, self._call("MGET", *(f"{self._record}{key}" for key in some))), strict=True)
         return rows
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Take records that have expired out of the index."""
-        for key in keys:
-            self._call("EVAL", FORGET, 2, self._index, f"{self._record}{key}", key)
+    def read_all(self) -> dict[str, Row]:
+        """All records of the namespace. The names of those that have expired are dropped."""
+        rows = self.read(self._call("SMEMBERS", self._names))
+        for key in [key for key, row in rows.items() if not row.version]:
+            self._call("EVAL", FORGET, 2, self._names, f"{self._record}{key}", key)
+            del rows[key]
+        self._call("PEXPIRE", self._names, NAMES_LIFE)
+        return rows
 
     def ask_time(self) -> None:
         """Learn the server's clock; also a sign that it lives."""
@@ -153,6 +159,7 @@ class Link:
                 connection.disconnect()
                 if is_new or isinstance(error, TimeoutError):
                     raise self.trouble(error) from None
+                self.resent += 1
                 self.drop()  # the server closed one that lay idle: the others are closed as well
             except BaseException:  # interrupted: the answer may still be on its way
                 connection.disconnect()
@@ -171,8 +178,8 @@ class Link:
             )
         if isinstance(error, NoPermissionError):
             return RefusedError(
-                f"{where} does not permit this user all that cbauth needs: EVAL, EVALSHA, GET, SET, MGET, ZADD, ZREM,"
-                " ZRANGEBYSCORE, EXISTS, PEXPIRE, TIME, PUBLISH and PSUBSCRIBE, on its own keys and channels"
+                f"{where} does not permit this user all that cbauth needs: EVAL, EVALSHA, GET, SET, MGET, EXISTS, SADD,"
+                " SREM, SMEMBERS, PEXPIRE, TIME, PUBLISH and PSUBSCRIBE, on its own keys and channels"
             )
         self._pool = self.address.pool()  # a cluster may have chosen another node: ask the one that was named
         if isinstance(error, TimeoutError):

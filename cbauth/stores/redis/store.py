@@ -69,11 +69,11 @@ class RedisStore:
         self._journal = Journal(clock)
         self._versions: dict[str, int] = {}
         self._unsaved: set[str] = set()  # what changed while the server was away
-        self._seen = 0  # every version up to this one has been seen
         self._turn = 0
         self._life = ""
         self._forked_from = 0
-        self._online = self._warned = self._closed = False
+        self._trouble = ""
+        self._online = self._closed = False
         self._door = threading.RLock()  # one update at a time; a finalizer may come back to where its thread is inside
         self._stopping = threading.Event()
         guard(self)
@@ -83,6 +83,11 @@ class RedisStore:
             ear = None
             self._lose(error)
         self._start(ear)
+
+    @property
+    def trouble(self) -> str:
+        """Why changes stay in memory for now; empty when they do not."""
+        return self._trouble
 
     def clock(self) -> float:
         """Epoch seconds by the server's clock, as far as it is known."""
@@ -115,7 +120,7 @@ class RedisStore:
         """Ask the server now what others have written."""
         if self._online:
             try:
-                self._look()
+                self._look(self._link.read_all())
             except (AwayError, RefusedError) as error:
                 self._lose(error)
 
@@ -156,20 +161,20 @@ class RedisStore:
 
     def _swap(self, key: str, record: Record | None, seen: int) -> tuple[bool, Row]:
         """Write a record if it is still at version ``seen``; whether it was, and what is there now."""
-        now = self.clock()
+        link, now = self._link, self.clock()
         body = "" if record is None else encode(record)
-        done, row = self._link.swap(key, seen, body, kept_until(record, now) - now)
-        # An answer that was lost made us ask twice: then the other writer was ourselves.
-        return done or (row.version > seen and row.body == body != ""), row
+        resent = link.resent
+        done, row = link.swap(key, seen, body, kept_until(record, now) - now)
+        if not done and link.resent != resent and row.version > seen and row.body == body:
+            done = True  # the answer to the first time was lost: it was ourselves who came in between
+        return done, row
 
     # what others have written
 
-    def _look(self) -> None:
-        """Take over what others have written since the last look."""
-        rows = self._link.read(self._seen)
+    def _look(self, rows: dict[str, Row]) -> None:
+        """Take over what others have written."""
         with self._door:
-            for key, row in rows.items():
-                self._seen = max(self._seen, row.version)
+            for key, row in sorted(rows.items(), key=lambda item: item[1].version):
                 self._take(key, row)
 
     def _take(self, key: str, row: Row) -> None:
@@ -196,18 +201,16 @@ class RedisStore:
         try:
             self._link.ask_time()
             life = self._link.life()
-            found = self._link.read(0)
-            self._link.forget(key for key, row in found.items() if not row.version)
+            found = self._link.read_all()
             with self._door:
                 lived_on = life == self._life != ""
-                self._seen = max((row.version for row in found.values()), default=0)
                 for key in {*self._journal.keys(), *self._unsaved}:
                     self._reconcile(key, found.pop(key, Row(0, "")), lived_on=lived_on)
                 for key, row in found.items():
                     self._take(key, row)
                 self._life, self._online = life, True
-            if self._warned:
-                self._warned = False
+            if self._trouble:
+                self._trouble = ""
                 _log.warning("state is kept in Redis at %s again", self._address.shown)
         except BaseException:
             ear.close()
@@ -247,9 +250,9 @@ class RedisStore:
         """Go on in memory, and say so once."""
         self._online = False
         self._link.drop()
-        if not self._warned and not self._closed:
-            self._warned = True
-            _log.warning("Redis at %s is away (%s): state lives in memory until it is back", self._address.shown, error)
+        if not self._trouble and not self._closed:
+            self._trouble = f"Redis at {self._address.shown} is away ({error})"
+            _log.warning("%s: state lives in memory until it is back", self._trouble)
 
     # the listener
 
@@ -267,11 +270,13 @@ class RedisStore:
                     ear.close()
                     ear = None
                 ear = self._join()
-            elif ear.get_message(timeout=BREATH) is not None:
+            elif (news := ear.get_message(timeout=BREATH)) is not None:
                 self._stopping.wait(GATHER)
-                while ear.get_message(timeout=0) is not None:
-                    pass
-                self._look()
+                keys = set()
+                while news is not None:
+                    keys.add(news["data"])
+                    news = ear.get_message(timeout=0)
+                self._look(self._link.read(keys))
                 return ear, 0.0
             elif silent_for >= SILENCE:
                 self._link.ask_time()

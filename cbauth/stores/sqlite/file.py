@@ -71,7 +71,8 @@ def diagnose(error: Exception) -> Trouble:
 class StateFile:
     """A file, its one connection, and its troubles. The caller sees to it that one thread is inside at a time.
 
-    ``welcome`` is called with each connection before it is used. ``turn`` grows with everything that voids a
+    ``welcome`` is called with each connection before it is used. ``trouble`` says why the file is done without, and is
+    empty while it is not. ``turn`` grows with everything that voids a
     transaction under way.
     """
 
@@ -94,7 +95,7 @@ class StateFile:
         self._inode: tuple[int, int] | None = None  # the file that was opened last, or that opening failed on
         self._known: tuple[int, int] | None = None  # the file that was welcomed last
         self._replaced = False
-        self._warned = False
+        self.trouble = ""
         self._retry_at = self._mended_at = -1e9
 
     def reach(self) -> sqlite3.Connection | None:
@@ -116,8 +117,8 @@ class StateFile:
         self.connection = connection
         self._known = self._inode
         self._replaced = False
-        if self._warned:
-            self._warned = False
+        if self.trouble:
+            self.trouble = ""
             _log.warning("state is kept in %s again", self.path)
         return connection
 
@@ -173,10 +174,9 @@ class StateFile:
     def _go_without(self, error: Exception) -> None:
         self.disconnect()
         self._retry_at = self._ticks() + REPRIEVE
-        if not self._warned:
-            self._warned = True
-            reason = getattr(error, "strerror", None) or error
-            _log.warning("state cannot be kept in %s (%s): it lives in memory until that works", self.path, reason)
+        if not self.trouble:
+            self.trouble = f"state cannot be kept in {self.path} ({getattr(error, 'strerror', None) or error})"
+            _log.warning("%s: it lives in memory until that works", self.trouble)
 
     def _set_aside(self, error: Exception) -> None:
         """Rename the damaged file and what SQLite keeps beside it, unless another process has done so already."""

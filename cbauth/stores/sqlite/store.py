@@ -98,6 +98,11 @@ class SqliteStore:
         with self._door:
             self._open()
 
+    @property
+    def trouble(self) -> str:
+        """Why changes stay in memory for now; empty when they do not."""
+        return self._file.trouble
+
     # reading
 
     @property
