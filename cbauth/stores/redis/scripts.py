@@ -12,14 +12,14 @@ import hashlib
 __all__ = ["FORGET", "SWAP", "SWAP_SHA"]
 
 SWAP = """
--- KEYS: the record, the set of all names. ARGV: the version that the writer has seen (empty: none), the new body
--- (empty: removed), its life in ms, the record's name, the channel. Gives the server's time in microseconds, and then
+-- KEYS: the record, the set of all names. ARGV: the channel, the record's name, the version that the writer has seen
+-- (empty: none), the new body (empty: removed), its life in ms. Gives the server's time in microseconds, and then
 -- either the new version or, when the writer has not seen the newest, "-" and what is there.
 local found = redis.call('GET', KEYS[1])
 local seen = found and string.match(found, '^%d+') or ''
 local time = redis.call('TIME')
 local clock = string.format('%d%06d', time[1], time[2])
-if seen ~= ARGV[1] then
+if seen ~= ARGV[3] then
     return clock .. ' -' .. (found or '')
 end
 local version = clock
@@ -28,11 +28,11 @@ if found then
         version = string.format('%.0f', seen + 1)
     end
 else
-    redis.call('SADD', KEYS[2], ARGV[4])
+    redis.call('SADD', KEYS[2], ARGV[2])
 end
-redis.call('SET', KEYS[1], version .. ' ' .. ARGV[2], 'PX', ARGV[3])
-redis.call('PUBLISH', ARGV[5], ARGV[4])
-return clock .. ' ' .. version
+redis.call('SET', KEYS[1], version .. ' ' .. ARGV[4], 'PX', ARGV[5])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return {ok = clock .. ' ' .. version}
 """
 SWAP_SHA = hashlib.sha1(SWAP.encode(), usedforsecurity=False).hexdigest()
 
