@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from json import JSONEncoder
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from cbauth.core.breaker import Breaker, Failures, Permit
@@ -20,7 +20,7 @@ __all__ = ["decode", "encode"]
 LARGEST = 2**53
 """Every whole number up to here is a float; a stored number beyond it is damage."""
 
-_quoted = JSONEncoder().encode
+_printed = lru_cache(1024)(repr)  # the same moment stands in several places, and printing a float takes long
 
 
 def encode(record: Record) -> str:
@@ -30,17 +30,19 @@ def encode(record: Record) -> str:
     (failures, since, until, generation, permits, tested), cooldowns, last_error, last_kind, last_at = record
     return (
         f'{{"breaker":{{"failures":[{",".join(map(_failure, failures)) if failures else ""}],'
-        f'"since":{_number_or_null(since)},"until":{_number_or_null(until)},"generation":{generation},'
-        f'"permits":[{",".join(map(_permit, permits)) if permits else ""}],"tested":{"true" if tested else "false"}}},'
+        f'"since":{"null" if since is None else _printed(since)},"until":{"null" if until is None else repr(until)},'
+        f'"generation":{generation},"permits":[{",".join(map(_permit, permits)) if permits else ""}],'
+        f'"tested":{"true" if tested else "false"}}},'
         f'"cooldowns":[{",".join(map(_cooldown, cooldowns)) if cooldowns else ""}],'
-        f'"last_error":{_text_or_null(last_error)},"last_kind":{_text_or_null(last_kind)},'
-        f'"last_at":{_number_or_null(last_at)}}}'
+        f'"last_error":{"null" if last_error is None else _quoted(last_error)},'
+        f'"last_kind":{"null" if last_kind is None else _quoted(last_kind)},'
+        f'"last_at":{"null" if last_at is None else _printed(last_at)}}}'
     )
 
 
 @lru_cache(1024)  # all but the newest were there the last time
 def _failure(failure: Failures) -> str:
-    return f"[{failure.at!r},{failure.times}]"
+    return f"[{_printed(failure.at)},{failure.times}]"
 
 
 def _permit(permit: Permit) -> str:
@@ -50,17 +52,9 @@ def _permit(permit: Permit) -> str:
 def _cooldown(rest: Cooldown) -> str:
     lane, model, kind, step, since, until, quiet = rest
     return (
-        f'{{"lane":{_quoted(lane)},"model":{_text_or_null(model)},"kind":{_quoted(kind)},"step":{step},'
-        f'"since":{since!r},"until":{until!r},"quiet":{quiet!r}}}'
+        f'{{"lane":{_quoted(lane)},"model":{"null" if model is None else _quoted(model)},"kind":{_quoted(kind)},"step":{step},'
+        f'"since":{_printed(since)},"until":{until!r},"quiet":{_printed(quiet)}}}'
     )
-
-
-def _number_or_null(value: float | None) -> str:
-    return "null" if value is None else repr(value)
-
-
-def _text_or_null(value: str | None) -> str:
-    return "null" if value is None else _quoted(value)
 
 
 def decode(data: Mapping[str, Any]) -> Record:

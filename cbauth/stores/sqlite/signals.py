@@ -1,14 +1,14 @@
-"""Three words of memory that all processes with the same state file share: hints, never truth.
+"""Some words of memory that all processes with the same state file share: hints, never truth.
 
 Asking SQLite whether anybody has written costs a query; looking at a mapped word costs nothing. And SQLite lets writers
 who wait sleep in the dark; here they can be seen, so that whoever has just written steps back for them.
 
 Laws:
 
-1. Every writer changes ``CHANGED`` before it writes and after it has committed, each time to a value that was not there
-   before. Whoever remembered the value from before has to look.
+1. Every writer changes the word of its row's slot, and then ``CHANGED``, before it commits and again afterwards, each
+   time to a value that was not there before. Whoever remembered the value from before has to look.
 2. No lock guards the words, so a change may be masked by another one of the same moment, and a killed writer leaves out
-   the second one. So one change is followed by a second look a little later, and a slow poll stands behind all.
+   the second one. So every slot that changed is looked at again a little later, and a slow poll stands behind all.
 3. Whatever the words say, nothing is lost: only the time at which something is seen, and who waits for whom, depend on
    them. Without the file every process has words of its own.
 """
@@ -22,10 +22,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["CHANGED", "Signals"]
+__all__ = ["CHANGED", "SLOTS", "Signals"]
 
-CHANGED, WAITING, LATEST = 0, 1, 2
-SIZE = 64
+CHANGED, WAITING, LATEST, FIRST = 0, 1, 2, 8
+SLOTS = 64
+WORDS = FIRST + SLOTS
+SIZE = 8 * WORDS
 STEP = 0x9E3779B97F4A7C15
 """Odd, so that the values of one writer all differ (the golden ratio: neighbours lie far apart)."""
 MASK = 2**64 - 1
@@ -33,14 +35,15 @@ Words: TypeAlias = "array[int] | memoryview[int]"
 
 
 class Signals:
-    """The words beside the state file at ``path``. ``words`` is replaced by ``attach`` and ``detach``, nothing else."""
+    """The words beside the state file at ``path``. ``attach`` and ``detach`` replace ``words``, nothing else does."""
 
-    __slots__ = ("_me", "_next", "path", "shared", "words")
+    __slots__ = ("_me", "_next", "_seen", "path", "shared", "words")
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f"{path.name}-signals")
         self.shared = False
-        self.words: Words = array("Q", [0, 0, 0])
+        self.words: Words = array("Q", bytes(SIZE))
+        self._seen = [0] * SLOTS
         self.renew()
 
     def renew(self) -> None:
@@ -63,14 +66,22 @@ class Signals:
 
     def detach(self) -> Words:
         """Go on with words of one's own. The mapping ends with its last reader, who may be in another thread."""
-        self.words, self.shared = array("Q", self.words[:3]), False
+        self.words, self.shared = array("Q", self.words.tolist()), False
         return self.words
 
-    def change(self) -> int:
-        """Say that something changes, or has changed; gives the value that now stands there."""
+    def change(self, slot: int) -> int:
+        """Say that a row of ``slot`` changes, or has changed; gives the value that ``CHANGED`` has now."""
         self._next = value = (self._next + STEP) & MASK
+        self.words[FIRST + slot] = self._seen[slot] = value
         self.words[CHANGED] = value
         return value
+
+    def heard(self) -> set[int]:
+        """The slots that others have changed since this was asked last."""
+        words = self.words[FIRST:].tolist()
+        slots = {slot for slot, (now, before) in enumerate(zip(words, self._seen, strict=True)) if now != before}
+        self._seen = words
+        return slots
 
     def wait(self) -> None:
         """Say that somebody waits for others to finish writing."""

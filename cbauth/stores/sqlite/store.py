@@ -7,9 +7,8 @@ Laws, beside those of every store:
 2. A change is acknowledged after its commit, and readers of this process see it then, not before.
 3. While the file cannot be used, health lives in memory; once it can, both histories are made one (``core/merging``).
 
-A row's id is the number of its last change, so that what is new since the last look is the end of the table, and the
-greatest id tells whether there is any. A change is one statement, which writes only if there is nothing new (compare
-and set); else it is a transaction that takes over what is new first.
+A change is one statement where this process has seen the newest version of the row: it writes only if that is still
+the newest (compare and set). Otherwise it is a transaction that reads the row first.
 """
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ from cbauth.stores.forks import guard
 from cbauth.stores.memory import Journal
 from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
 from cbauth.stores.sqlite.mounts import refuse_network
-from cbauth.stores.sqlite.signals import CHANGED, Signals
+from cbauth.stores.sqlite.rows import Place, Row, Rows
+from cbauth.stores.sqlite.signals import CHANGED, SLOTS, Signals
 
 __all__ = ["SqliteStore"]
 
@@ -48,13 +48,8 @@ PATIENCE = 5.0
 """Seconds to wait for others to finish writing; a change takes them a fraction of a millisecond."""
 TIDY = 3600.0
 """Seconds between removals of rows that nobody misses."""
-
-SINCE = "SELECT changed, namespace, key, CAST(body AS BLOB) FROM records WHERE changed > ? ORDER BY changed"
-INSERT = "INSERT INTO records (changed, expires, body, namespace, key) VALUES (?, ?, ?, ?, ?)"
-UPDATE = "UPDATE records SET changed = ?, expires = ?, body = ? WHERE changed = ?"
-SWAP = f"{UPDATE} AND (SELECT max(changed) FROM records) = ?"
-EXPIRED = "SELECT 1 FROM records WHERE expires < ? LIMIT 1"
-DROP = "DELETE FROM records WHERE expires < ? AND changed < (SELECT max(changed) FROM records)"
+SCAN_SHARE = 0.02
+"""The share of time, at most, that goes into looking through all rows, in case a signal was lost."""
 
 
 class SqliteStore:
@@ -83,15 +78,15 @@ class SqliteStore:
         self._ticks = ticks
         self._sleep = sleep
         self._journal = Journal(clock)
-        self._places: dict[str, int] = {}  # the id of each record's row
+        self._rows = Rows(namespace, SLOTS)
         self._unsaved: set[str] = set()  # what changed while the file could not be used
-        self._latest = 0  # every change up to this one has been seen
-        self._commits: int | None = None  # SQLite's own count of what others have committed
+        self._commits: int | None = None  # SQLite's own count of what others had committed when all rows were read
+        self._again: set[int] = set()  # the slots of what changed since the last second look
         self._signals = Signals(self.path)
         self._words = self._signals.words
         self._heard = 0  # the signal up to which everything has been seen
         self._closed = False
-        self._look_at = self._tidy_at = -1e9
+        self._look_at = self._scan_at = self._tidy_at = -1e9
         self._file = StateFile(self.path, self._welcome, patience=patience, ticks=ticks, sleep=sleep)
         self._door = threading.RLock()  # one thread at a time; a finalizer may come back to where its thread is inside
         guard(self)
@@ -129,7 +124,8 @@ class SqliteStore:
         return self._journal.watch()
 
     def refresh(self) -> None:
-        """Look now at what other processes have written."""
+        """Look now at what other processes have written, at every row."""
+        self._scan_at = -1e9
         self._look()
 
     # writing
@@ -158,7 +154,7 @@ class SqliteStore:
 
     def _swap(self, key: str, transition: Transition[R]) -> tuple[R] | None:
         """Write on top of what was seen, if that is still the newest; the answer, or ``None`` when it was not."""
-        place, file = self._places.get(key), self._file
+        place, file = self._rows.places.get(key), self._file
         connection = file.connection
         if place is None or connection is None or connection.in_transaction:
             return None
@@ -169,15 +165,15 @@ class SqliteStore:
             return None
         if after is before:
             return (answer,)
-        latest = self._latest
-        expires, body = self._row(after)
-        self._signals.change()
+        expires, body = self._stored(after)
+        self._signals.change(place.row_id % SLOTS)
         try:
-            if connection.execute(SWAP, (latest + 1, expires, body, place, latest)).rowcount != 1:
-                return None
+            written = self._rows.swap(connection, place, expires, body)
         except sqlite3.Error:
             return None
-        self._wrote(key, after, latest + 1)
+        if written is None:
+            return None
+        self._wrote(key, after, written)
         return (answer,)
 
     def _transact(self, key: str, transition: Transition[R]) -> R:
@@ -186,7 +182,7 @@ class SqliteStore:
         while True:
             file.turn = turn = file.turn + 1
             try:
-                connection = self._begin()
+                connection = self._begin(key)
             except (sqlite3.Error, OSError, StoreError) as error:
                 waited = self._cope(error, waited)
                 continue
@@ -201,15 +197,17 @@ class SqliteStore:
             else:
                 return answer
 
-    def _begin(self) -> sqlite3.Connection | None:
-        """Start a transaction and take over what is new; ``None`` while there is only memory."""
+    def _begin(self, key: str) -> sqlite3.Connection | None:
+        """Start a transaction and read the newest record; ``None`` while there is only memory."""
         connection = self._file.reach()
         if connection is None:
             return None
         if connection.in_transaction:  # of an update that this one came in between: it will start over
             connection.execute("ROLLBACK")
         connection.execute("BEGIN IMMEDIATE")
-        self._catch_up(connection, since=self._latest)
+        row = self._rows.newest(connection, key)
+        if row is not None:
+            self._take(row)
         return connection
 
     def _finish(
@@ -223,32 +221,25 @@ class SqliteStore:
         elif after is before:
             connection.execute("ROLLBACK")
         else:
-            changed = self._latest + 1
-            self._write(connection, key, after, changed, self._places.get(key))
-            self._signals.change()
+            written = self._rows.write(connection, key, self._rows.places.get(key), *self._stored(after))
+            self._signals.change(written.row_id % SLOTS)
             connection.execute("COMMIT")
-            self._wrote(key, after, changed)
+            self._wrote(key, after, written)
 
-    def _write(
-        self, connection: sqlite3.Connection, key: str, record: Record | None, changed: int, place: int | None
-    ) -> None:
-        """Put a record into its row, which was at ``place``, or into a new one, as change number ``changed``."""
-        row = (changed, *self._row(record))
-        if place is None or connection.execute(UPDATE, (*row, place)).rowcount != 1:
-            connection.execute(INSERT, (*row, self._namespace, key))
-
-    def _row(self, record: Record | None) -> tuple[float, str | None]:
+    def _stored(self, record: Record | None) -> tuple[float, str | None]:
         """Until when a record is kept, and what is stored of it."""
         return kept_until(record, self.clock()), None if record is None else encode(record)
 
-    def _wrote(self, key: str, record: Record | None, changed: int) -> None:
+    def _wrote(self, key: str, record: Record | None, place: Place) -> None:
         """Tell others of a change that was committed, and let readers of this process see it."""
-        self._heard = self._signals.change()
+        slot = place.row_id % SLOTS
+        self._heard = self._signals.change(slot)
         self._signals.wrote()
-        again = self._ticks() + GLANCE  # somebody else's signal may have been masked by this one
+        self._again.add(slot)  # somebody else's signal may have been masked by this one
+        again = self._ticks() + GLANCE
         if again < self._look_at:
             self._look_at = again
-        self._latest = self._places[key] = changed
+        self._rows.put(key, place)
         self._journal.put(key, record)
 
     def _cope(self, error: Exception, waited: float) -> float:
@@ -271,8 +262,7 @@ class SqliteStore:
         """Make a file that was just opened, and what is known here, agree."""
         self._words = self._signals.attach()
         if found is not Found.SAME:
-            self._places.clear()
-            self._latest = 0
+            self._rows.forget()
         if found is Found.REPLACEMENT:
             self._unsaved.update(self._journal.keys())
         if self._unsaved:
@@ -282,83 +272,84 @@ class SqliteStore:
     def _save(self, connection: sqlite3.Connection) -> None:
         """Write what changed in memory only, as one history with what others have written meanwhile."""
         connection.execute("BEGIN IMMEDIATE")
-        newest, news = self._news(connection, self._latest)
-        theirs = {key: (changed, record) for changed, key, record in news}
         written = {}
-        for changed, key in enumerate(self._unsaved, newest + 1):
-            place, record = theirs.pop(key, (self._places.get(key), None))
+        for key in self._unsaved:
+            row = self._rows.newest(connection, key)
+            place, theirs = (self._rows.places.get(key), None) if row is None else (row.place, parse(row.body))
             ours = self._journal.read(key)
-            record = merged(ours, record) if ours is not None and record is not None else ours or record
-            self._write(connection, key, record, changed, place)
-            written[key] = changed, record
-        self._signals.change()
+            whole = merged(ours, theirs) if ours is not None and theirs is not None else ours or theirs
+            written[key] = self._rows.write(connection, key, place, *self._stored(whole)), whole
         connection.execute("COMMIT")
-        self._signals.change()
-        self._latest = newest + len(written)
         self._unsaved.clear()
-        for key, (changed, record) in (written | theirs).items():
-            self._take(key, record, changed)
+        for key, (place, whole) in written.items():
+            self._signals.change(place.row_id % SLOTS)
+            self._rows.put(key, place)
+            if whole != self._journal.read(key):
+                self._journal.hear(key, whole)
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
         """Drop the rows that nobody misses, and learn the rest anew."""
         self._tidy_at = self._ticks() + TIDY
-        now = self.clock()
-        if connection.execute(EXPIRED, (now,)).fetchone() is not None:
-            connection.execute(DROP, (now,))
-        self._commits = _commits(connection)
-        there = self._catch_up(connection, since=0)
-        for key in {*self.keys(), *self._places} - there:
-            self._places.pop(key, None)
-            if self._journal.read(key) is not None:
-                self._journal.hear(key, None)
+        self._rows.tidy(connection, self.clock())
+        self._commits = None
+        self._scan(connection)
+        for key in {*self.keys()} - self._rows.places.keys():
+            self._journal.hear(key, None)
 
     def _look(self) -> None:
         """Take over what others have written. Never waits, never raises."""
         if not self._door.acquire(blocking=False):
             return
-        file = self._file
+        file, slots = self._file, set[int]()
         try:
             now, signal = self._ticks(), self._words[CHANGED]
-            if signal == self._heard:
-                file.leave_if_moved()
-                self._look_at = now + (POLL if self._signals.shared else GLANCE)
-            else:
+            slots = self._signals.heard()
+            if signal != self._heard:
+                self._again |= slots
                 self._look_at = now + GLANCE
+            else:
+                slots, self._again = slots | self._again, set()
+                self._look_at = now + (POLL if self._signals.shared else GLANCE)
+                file.leave_if_moved()
             connection = None if self._closed else file.reach()
             if connection is not None and not connection.in_transaction:
                 if now >= self._tidy_at:
                     self._tidy(connection)
-                commits = _commits(connection)
-                if commits != self._commits:
-                    self._catch_up(connection, since=self._latest)
-                    self._commits = commits
+                elif now >= self._scan_at or not self._signals.shared:
+                    self._scan(connection)
+                elif slots:
+                    for row in self._rows.news(connection, slots):
+                        self._take(row)
             self._heard = signal
         except (sqlite3.Error, OSError, StoreError) as error:
+            self._again |= slots
             self._look_at = self._ticks() + GLANCE
             if diagnose(error) is not Trouble.BUSY:
                 file.cope(error, 0.0)
         finally:
             self._door.release()
 
-    def _catch_up(self, connection: sqlite3.Connection, *, since: int) -> set[str]:
-        """Take over the changes after ``since``; gives the keys that they were about."""
-        self._latest, news = self._news(connection, since)
-        for changed, key, record in news:
-            if self._places.get(key) != changed:
-                self._take(key, record, changed)
-        return {key for _, key, _ in news}
+    def _scan(self, connection: sqlite3.Connection) -> None:
+        """Look through all rows, if anybody else has written since that was done last."""
+        began = self._ticks()
+        commits = _commits(connection)
+        if commits != self._commits:
+            rows, gone = self._rows.all_news(connection)
+            for row in rows:
+                self._take(row)
+            for key in gone:
+                self._rows.drop(key)
+                self._journal.hear(key, None)
+            self._commits = commits
+        ended = self._ticks()
+        self._scan_at = ended + max(POLL, (ended - began) / SCAN_SHARE)
 
-    def _news(self, connection: sqlite3.Connection, since: int) -> tuple[int, list[tuple[int, str, Record | None]]]:
-        """The latest change of all, and those after ``since`` in this namespace, in order: number, key, record."""
-        rows = connection.execute(SINCE, (since,)).fetchall()
-        mine = [(changed, key, parse(body)) for changed, namespace, key, body in rows if namespace == self._namespace]
-        return rows[-1][0] if rows else since, mine
-
-    def _take(self, key: str, record: Record | None, changed: int) -> None:
+    def _take(self, row: Row) -> None:
         """Let readers see a record that somebody else has written."""
-        self._places[key] = changed
-        if record != self._journal.read(key):
-            self._journal.hear(key, record)
+        self._rows.put(row.key, row.place)
+        record = parse(row.body)
+        if record != self._journal.read(row.key):
+            self._journal.hear(row.key, record)
 
     # the end, and forks
 
