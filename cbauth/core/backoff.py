@@ -10,7 +10,8 @@ Laws:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 __all__ = ["Backoff"]
 
@@ -26,11 +27,21 @@ class Backoff:
     factor: float
     cap: float
     jitter: float = 0.0
+    _full: float = field(init=False, repr=False, compare=False)
+    """The count from which on every step is the cap."""
+
+    def __post_init__(self) -> None:
+        full = math.inf
+        if self.base > 0 and self.cap > 0 and self.factor > 1:  # two more than needed: logarithms are rounded
+            full = 3.0 + max(0.0, (math.log(self.cap) - math.log(self.base)) / math.log(self.factor))
+        object.__setattr__(self, "_full", full)
 
     def step(self, count: int) -> float:
         """Seconds for the ``count``-th failure in a row, counting from 1, without jitter."""
         if self.base <= 0:
             return 0.0
+        if count >= self._full:
+            return self.cap
         if count <= 1:
             return min(self.base, self.cap)
         try:

@@ -52,8 +52,8 @@ def _permit(permit: Permit) -> str:
 def _cooldown(rest: Cooldown) -> str:
     lane, model, kind, step, since, until, quiet = rest
     return (
-        f'{{"lane":{_quoted(lane)},"model":{"null" if model is None else _quoted(model)},"kind":{_quoted(kind)},"step":{step},'
-        f'"since":{_printed(since)},"until":{until!r},"quiet":{_printed(quiet)}}}'
+        f'{{"lane":{_quoted(lane)},"model":{"null" if model is None else _quoted(model)},"kind":{_quoted(kind)},'
+        f'"step":{step},"since":{_printed(since)},"until":{until!r},"quiet":{_printed(quiet)}}}'
     )
 
 

@@ -183,12 +183,11 @@ class Engine(Arrangement):
             kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit, cools
         )
 
-        def worse(record: Health | None, *, shared: bool = False) -> Health:
-            return failed(record, failure, policy.breaker, policy.cooldown, shared=shared)
-
-        changes = [self._apply(member.own_key, worse)]
-        if reaches_provider(kind, scope, policy.breaker, policy.cooldown):
-            changes.append(self._apply(member.shared_key, partial(worse, shared=True)))
+        breaker, cooldown = policy.breaker, policy.cooldown
+        changes = [self._apply(member.own_key, lambda record: failed(record, failure, breaker, cooldown))]
+        if reaches_provider(kind, scope, breaker, cooldown):
+            worse = partial(failed, failure=failure, breaker=breaker, cooldown=cooldown, shared=True)
+            changes.append(self._apply(member.shared_key, worse))
         if not self.bus.listening:  # then nobody waits for a recovery either, and ``on`` catches up
             return
         shown = "unknown" if kind == TRANSIENT else kind

@@ -86,6 +86,7 @@ class StateFile:
         sleep: Callable[[float], None],
     ) -> None:
         self.connection: sqlite3.Connection | None = None
+        self.cursor: sqlite3.Cursor | None = None
         self.turn = 0
         self.path = path
         self._welcome = welcome
@@ -114,7 +115,7 @@ class StateFile:
         except BaseException:
             connection.close()
             raise
-        self.connection = connection
+        self.connection, self.cursor = connection, connection.cursor()
         self._known = self._inode
         self._replaced = False
         if self.trouble:
@@ -163,7 +164,7 @@ class StateFile:
 
     def disconnect(self) -> None:
         """Close the connection, if there is one."""
-        connection, self.connection = self.connection, None
+        connection, self.connection, self.cursor = self.connection, None, None
         self.turn += 1
         if connection is not None:
             connection.close()

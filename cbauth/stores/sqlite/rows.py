@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 __all__ = ["Place", "Row", "Rows"]
 
@@ -29,11 +29,8 @@ AT_ONCE = 500
 """Rows that one statement asks for by id."""
 
 
-class Place(NamedTuple):
-    """Where a record was last seen: the id of its row, and the row's version."""
-
-    row_id: int
-    version: int
+Place: TypeAlias = tuple[int, int]
+"""Where a record was last seen: the id of its row, and the row's version. Plain, for it is made with every change."""
 
 
 class Row(NamedTuple):
@@ -54,20 +51,16 @@ class Rows:
         self._by_slot: defaultdict[int, dict[int, str]] = defaultdict(dict)
         self._last_id = 0
 
-    def slot(self, row_id: int) -> int:
-        """The class that changes of a row are signalled by."""
-        return row_id % self._slots
-
     def put(self, key: str, place: Place) -> None:
         """Remember where a record is now."""
         self.places[key] = place
-        self._by_slot[place.row_id % self._slots][place.row_id] = key
+        self._by_slot[place[0] % self._slots][place[0]] = key
 
     def drop(self, key: str) -> None:
         """Forget a record whose row is gone."""
         place = self.places.pop(key, None)
         if place is not None:
-            self._by_slot[place.row_id % self._slots].pop(place.row_id, None)
+            self._by_slot[place[0] % self._slots].pop(place[0], None)
 
     def forget(self) -> None:
         """Know nothing any more: it is another file."""
@@ -105,26 +98,28 @@ class Rows:
         return [
             Row(key, place, body)
             for row_id, version, namespace, key, body in found
-            if namespace == self._namespace and (place := Place(row_id, version)) != self.places.get(key)
+            if namespace == self._namespace and (place := (row_id, version)) != self.places.get(key)
         ]
 
     # writing
 
-    def swap(self, connection: sqlite3.Connection, place: Place, expires: float, body: str | None) -> Place | None:
+    @staticmethod
+    def swap(cursor: sqlite3.Cursor, place: Place, expires: float, body: str | None) -> Place | None:
         """Write a row where it is still at its version; its new place, ``None`` when it was not."""
         row_id, version = place
-        if connection.execute(SWAP, (version + 1, expires, body, row_id, version)).rowcount != 1:
+        if cursor.execute(SWAP, (version + 1, expires, body, row_id, version)).rowcount != 1:
             return None
-        return Place(row_id, version + 1)
+        return row_id, version + 1
 
     def write(
         self, connection: sqlite3.Connection, key: str, place: Place | None, expires: float, body: str | None
     ) -> Place:
         """Write the row of a record, or its first one; in a transaction that has read the newest."""
-        written = None if place is None else self.swap(connection, place, expires, body)
+        cursor = connection.cursor()
+        written = None if place is None else self.swap(cursor, place, expires, body)
         if written is None:
-            row_id = connection.execute(INSERT, (expires, body, self._namespace, key)).lastrowid
-            written = Place(row_id or 0, 1)
+            cursor.execute(INSERT, (expires, body, self._namespace, key))
+            written = cursor.lastrowid or 0, 1
         return written
 
     @staticmethod

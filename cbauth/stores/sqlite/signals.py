@@ -69,12 +69,11 @@ class Signals:
         self.words, self.shared = array("Q", self.words.tolist()), False
         return self.words
 
-    def change(self, slot: int) -> int:
-        """Say that a row of ``slot`` changes, or has changed; gives the value that ``CHANGED`` has now."""
+    def changes(self, slot: int) -> None:
+        """Say that a row of ``slot`` is about to change."""
+        words = self.words
         self._next = value = (self._next + STEP) & MASK
-        self.words[FIRST + slot] = self._seen[slot] = value
-        self.words[CHANGED] = value
-        return value
+        words[FIRST + slot] = self._seen[slot] = words[CHANGED] = value
 
     def heard(self) -> set[int]:
         """The slots that others have changed since this was asked last."""
@@ -87,9 +86,13 @@ class Signals:
         """Say that somebody waits for others to finish writing."""
         self.words[WAITING] = self._me
 
-    def wrote(self) -> None:
-        """Say who wrote last."""
-        self.words[LATEST] = self._me
+    def changed(self, slot: int) -> int:
+        """Say that a row of ``slot`` has changed, and who wrote last; gives the value that ``CHANGED`` has now."""
+        words = self.words
+        self._next = value = (self._next + STEP) & MASK
+        words[FIRST + slot] = self._seen[slot] = words[CHANGED] = value
+        words[LATEST] = self._me
+        return value
 
     def is_awaited(self) -> bool:
         """Whether this process wrote last and somebody else waits; says so once per sign."""

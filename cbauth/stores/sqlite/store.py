@@ -31,7 +31,7 @@ from cbauth.stores.forks import guard
 from cbauth.stores.memory import Journal
 from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
 from cbauth.stores.sqlite.mounts import refuse_network
-from cbauth.stores.sqlite.rows import Place, Row, Rows
+from cbauth.stores.sqlite.rows import Row, Rows
 from cbauth.stores.sqlite.signals import CHANGED, SLOTS, Signals
 
 __all__ = ["SqliteStore"]
@@ -154,9 +154,9 @@ class SqliteStore:
 
     def _swap(self, key: str, transition: Transition[R]) -> tuple[R] | None:
         """Write on top of what was seen, if that is still the newest; the answer, or ``None`` when it was not."""
-        place, file = self._rows.places.get(key), self._file
-        connection = file.connection
-        if place is None or connection is None or connection.in_transaction:
+        places, file = self._rows.places, self._file
+        place, cursor = places.get(key), file.cursor
+        if place is None or cursor is None or cursor.connection.in_transaction:
             return None
         file.turn = turn = file.turn + 1
         before = self._journal.read(key)
@@ -165,15 +165,17 @@ class SqliteStore:
             return None
         if after is before:
             return (answer,)
+        slot = place[0] % SLOTS
         expires, body = self._stored(after)
-        self._signals.change(place.row_id % SLOTS)
+        self._signals.changes(slot)
         try:
-            written = self._rows.swap(connection, place, expires, body)
+            written = self._rows.swap(cursor, place, expires, body)
         except sqlite3.Error:
             return None
         if written is None:
             return None
-        self._wrote(key, after, written)
+        places[key] = written
+        self._wrote(key, after, slot)
         return (answer,)
 
     def _transact(self, key: str, transition: Transition[R]) -> R:
@@ -222,24 +224,23 @@ class SqliteStore:
             connection.execute("ROLLBACK")
         else:
             written = self._rows.write(connection, key, self._rows.places.get(key), *self._stored(after))
-            self._signals.change(written.row_id % SLOTS)
+            slot = written[0] % SLOTS
+            self._signals.changes(slot)
             connection.execute("COMMIT")
-            self._wrote(key, after, written)
+            self._rows.put(key, written)
+            self._wrote(key, after, slot)
 
     def _stored(self, record: Record | None) -> tuple[float, str | None]:
         """Until when a record is kept, and what is stored of it."""
         return kept_until(record, self.clock()), None if record is None else encode(record)
 
-    def _wrote(self, key: str, record: Record | None, place: Place) -> None:
+    def _wrote(self, key: str, record: Record | None, slot: int) -> None:
         """Tell others of a change that was committed, and let readers of this process see it."""
-        slot = place.row_id % SLOTS
-        self._heard = self._signals.change(slot)
-        self._signals.wrote()
+        self._heard = self._signals.changed(slot)
         self._again.add(slot)  # somebody else's signal may have been masked by this one
         again = self._ticks() + GLANCE
         if again < self._look_at:
             self._look_at = again
-        self._rows.put(key, place)
         self._journal.put(key, record)
 
     def _cope(self, error: Exception, waited: float) -> float:
@@ -282,7 +283,7 @@ class SqliteStore:
         connection.execute("COMMIT")
         self._unsaved.clear()
         for key, (place, whole) in written.items():
-            self._signals.change(place.row_id % SLOTS)
+            self._signals.changed(place[0] % SLOTS)
             self._rows.put(key, place)
             if whole != self._journal.read(key):
                 self._journal.hear(key, whole)
