@@ -19,8 +19,8 @@ __all__ = ["failures", "generation", "mark_failed", "mark_failed_of_kind", "reco
 MANY: Mapping[str, Any] = {"breaker": {"failure_threshold": 1_000_000, "failure_decay": "1d"}}
 """All failures count, and none finds an open breaker; a record remembers up to 64 of them one by one."""
 CONTESTED = "contested"
-FEW: Mapping[str, Any] = {"breaker": {"failure_threshold": 1_000_000, "failure_decay": 0.0003}}
-"""The same, but only the last ten or so count, as under the thresholds that people set."""
+FEW: Mapping[str, Any] = {"breaker": {"failure_threshold": 1_000_000, "failure_decay": 0.00006}}
+"""The same, but only the last three or so count, as under the default threshold, which opens the circuit at three."""
 
 
 def _one(where: str, profile_id: str, policy: Mapping[str, Any] | None = None) -> cbauth.AuthProfileManager:

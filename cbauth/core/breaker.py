@@ -25,7 +25,6 @@ Sources: Nygard, "Release It!" (the pattern); sony/gobreaker (generations, allow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -152,7 +151,10 @@ def fail(breaker: Breaker, policy: BreakerPolicy, now: float, generation: int | 
     if breaker.until is not None and now < breaker.until:
         return breaker
     oldest = now - policy.failure_decay
-    failures = _remember([f for f in breaker.failures if oldest < f.at], now, policy)
+    failures = breaker.failures
+    if failures and failures[0].at <= oldest:
+        failures = tuple([f for f in failures if oldest < f.at])
+    failures = _remember(failures, now, policy)
     if breaker.until is not None or sum([f.times for f in failures]) >= policy.failure_threshold:
         return trip(breaker._replace(failures=failures), policy, now)
     return Breaker(failures, generation=breaker.generation)
@@ -191,7 +193,7 @@ def clamp(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
     return breaker._replace(since=since, until=until, permits=permits, failures=failures)
 
 
-def _remember(counted: Sequence[Failures], now: float, policy: BreakerPolicy) -> tuple[Failures, ...]:
+def _remember(counted: tuple[Failures, ...], now: float, policy: BreakerPolicy) -> tuple[Failures, ...]:
     """Add one failure; beyond the bound, those of the same 1/63 of ``failure_decay`` become one at its latest time.
 
     The grid is fixed, so that a failure which merges again and again still moves by less than one cell.

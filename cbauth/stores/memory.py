@@ -98,13 +98,13 @@ class Journal:
             self._records.pop(key, None)
         else:
             self._records[key] = record
-            if isinstance(record, Binding):
+            if record.__class__ is Binding:
                 self._sweep_in -= 1
                 if not self._sweep_in:
                     self._sweep()
         self._changed.append(key)
-        self.generation += 1
-        self._latest = (self.generation, key)
+        self.generation = generation = self.generation + 1
+        self._latest = generation, key
 
     def _sweep(self) -> None:
         """Drop the bindings that have ended: sessions come and go, and nobody takes leave of them."""

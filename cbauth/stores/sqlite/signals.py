@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["CHANGED", "SLOTS", "Signals"]
+__all__ = ["CHANGED", "SLOTS", "WAITING", "Signals"]
 
 CHANGED, WAITING, LATEST, FIRST = 0, 1, 2, 8
 SLOTS = 64

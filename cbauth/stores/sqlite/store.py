@@ -32,7 +32,7 @@ from cbauth.stores.memory import Journal
 from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
 from cbauth.stores.sqlite.mounts import refuse_network
 from cbauth.stores.sqlite.rows import Row, Rows
-from cbauth.stores.sqlite.signals import CHANGED, SLOTS, Signals
+from cbauth.stores.sqlite.signals import CHANGED, SLOTS, WAITING, Signals
 
 __all__ = ["SqliteStore"]
 
@@ -135,7 +135,7 @@ class SqliteStore:
 
         Raises ``StoreError`` when another program keeps the file locked for longer than the store's patience.
         """
-        if self._signals.is_awaited():
+        if self._words[WAITING] and self._signals.is_awaited():
             self._sleep(YIELD)
         if self._words[CHANGED] != self._heard or self._ticks() >= self._look_at:
             self._look()
