@@ -196,13 +196,12 @@ class Toolkit:
     def reset(self, profile_id: str | None = None) -> None:
         """Forget failures: of one profile, or of all. Session bindings stay. An unknown id is a ``ConfigError``."""
         if profile_id is None:
-            for member in self._engine.members:
-                self._engine.reset(member)
+            self._engine.reset(self._engine.members)
             return
         known = self._engine.find(profile_id)
         if known is None:
             raise ConfigError(f"there is no profile {profile_id!r}: there are {', '.join(sorted(self._engine.by_id))}")
-        self._engine.reset(known)
+        self._engine.reset((known,))
 
     def reload(self, config: Config | None = None) -> None:
         """Read the file again (or take ``config``, whose file is read from then on) and go on with it.

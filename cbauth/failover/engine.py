@@ -228,15 +228,19 @@ class Engine(Arrangement):
 
     def recover(self, member: Member) -> None:
         """End the member's cooldowns now; counts stay, so that the next failure climbs on."""
+        self.store.refresh()
         now = self.clock()
         self._change(member, lambda record: recovered(record, now), now)
 
-    def reset(self, member: Member) -> None:
-        """Forget the member's failures: no cooldown, a closed circuit. Session bindings stay."""
-        self._change(member, lambda record: None, self.clock())
+    def reset(self, members: Iterable[Member]) -> None:
+        """Forget the members' failures: no cooldown, a closed circuit. Session bindings stay."""
+        self.store.refresh()
+        for member in members:
+            self._change(member, lambda record: None, self.clock())
 
     def forget(self, member: Member) -> None:
         """Forget the member's own record; what is known of its provider stays with its siblings."""
+        self.store.refresh()
         self._change(member, lambda record: None, self.clock(), keys=(member.own_key,))
 
     def _change(

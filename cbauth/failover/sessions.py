@@ -64,6 +64,7 @@ class Sessions:
 
     def release(self, session: str) -> None:
         """Forget every binding of a session."""
+        self._engine.store.refresh()
         prefix, known = self._prefix(session), self._engine.store.keys()
         for key in known:
             if key.startswith(prefix):

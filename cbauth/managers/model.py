@@ -246,6 +246,7 @@ class ModelProfileManager(ProfileManager[ModelProfile]):
         """Record a success: the count is cleared and a half-open circuit closes. Unknown ids are ignored."""
         member = self._engine.find(profile_id)
         if member is not None:
+            self._engine.now()  # a glance at what others have written
             self._engine.succeed(member, permit=self._engine.held.let_go(profile_id))
 
     def open_circuit(self, profile_id: str) -> None:

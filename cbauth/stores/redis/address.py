@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from cbauth.errors import StoreError
 
-__all__ = ["PREFIX", "Address"]
+__all__ = ["PREFIX", "TIMEOUT", "Address"]
 
 PREFIX = "cbauth"
 TIMEOUT = 1.0

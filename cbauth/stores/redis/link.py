@@ -10,6 +10,8 @@ Laws:
 
 from __future__ import annotations
 
+import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -28,18 +30,23 @@ from redis.exceptions import (
 )
 
 from cbauth.errors import StoreError
-from cbauth.stores.redis.address import Address
+from cbauth.stores.redis.address import TIMEOUT, Address
 from cbauth.stores.redis.scripts import FORGET, SWAP, SWAP_SHA
 
-__all__ = ["AwayError", "Link", "RefusedError", "Row"]
+__all__ = ["AwayError", "Link", "RefusedError", "Row", "ticks"]
 
 NAMES_LIFE = 62 * 86_400_000
-"""Milliseconds for which the set of names is kept after somebody last asked for it: longer than any unused record."""
+"""Milliseconds for which the set of names is kept after it was last used: longer than any record that nobody uses."""
 AT_ONCE = 256
 """Records that are read with one command."""
 MOST_HEADS = 4096
-SLOWEST = 0.01
-"""Seconds beyond which an answer says too little about the server's clock."""
+
+
+def ticks() -> float:
+    """Seconds that go on evenly, whatever is done to the clock; through sleep as well, where the system can tell."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 class AwayError(Exception):
@@ -62,12 +69,11 @@ class Link:
 
     def __init__(self, address: Address, namespace: str, writer: str, clock: Callable[[], float]) -> None:
         self.address = address
-        self.offset = 0.0
-        """The server's clock minus ours, in seconds."""
+        self.offset = clock() - ticks()
+        """Epoch seconds by the server's clock, as far as it is known, minus ``ticks()``."""
         self._heads: dict[str, bytes] = {}
         self.resent = 0
         """How many commands were sent twice: the first one may have been carried out."""
-        self._clock = clock
         self._pool = address.pool()
         self._idle: deque[Any] = deque(maxlen=2)
         base = f"{{{address.prefix}:{namespace}}}:"
@@ -80,14 +86,14 @@ class Link:
 
     def swap(self, key: str, seen: int, body: str, life: float) -> tuple[bool, Row]:
         """Write a record if its version is still ``seen``, to live ``life`` seconds; else what is there instead."""
-        asked = self._clock()
+        asked = ticks()
         head = self._heads.get(key) or self._head(key)
         packed = head + _packed(seen or "", body, int(life * 1000))
         try:
             answer = self._send(packed)
         except NoScriptError:
-            self._call("SCRIPT", "LOAD", SWAP)
-            answer = self._send(packed)
+            names = (f"{self._record}{key}", self._names, self._channel, key)
+            answer = self._call("EVAL", SWAP, 2, *names, seen or "", body, int(life * 1000))
         clock, _, found = answer.partition(" ")
         self._heard(asked, int(clock) / 1e6)
         return (False, _row(found[1:])) if found.startswith("-") else (True, Row(int(found), body))
@@ -119,7 +125,7 @@ class Link:
 
     def ask_time(self) -> None:
         """Learn the server's clock; also a sign that it lives."""
-        asked = self._clock()
+        asked = ticks()
         seconds, microseconds = self._call("TIME")
         self._heard(asked, int(seconds) + int(microseconds) / 1e6)
 
@@ -133,10 +139,17 @@ class Link:
 
     def subscribe(self) -> PubSub:
         """A subscription to the changes that others make; the caller closes it."""
-        ear = PubSub(self._pool, ignore_subscribe_messages=True)
+        ear = PubSub(self._pool)
         try:
             ear.psubscribe(*self._channels)
+            left = len(self._channels)
+            while left:  # what is published meanwhile is nothing to wait for: all records are read afterwards
+                message = ear.get_message(timeout=TIMEOUT)
+                if message is None:
+                    raise TimeoutError
+                left -= message["type"] == "psubscribe"
         except (RedisError, OSError) as error:
+            ear.close()
             raise self.trouble(error) from None
         return ear
 
@@ -188,13 +201,12 @@ class Link:
         """What an error means, in words that show no more of the address than where it is."""
         where = f"Redis at {self.address.shown}"
         if isinstance(error, AuthenticationError | AuthorizationError):
-            return RefusedError(
-                f"Redis at {self.address.shown} refuses the user or password: correct what `state.store` names"
-            )
+            return RefusedError(f"{where} refuses the user or password: correct what `state.store` names")
         if isinstance(error, NoPermissionError):
             return RefusedError(
                 f"{where} does not permit this user all that cbauth needs: EVAL, EVALSHA, GET, SET, MGET, EXISTS, SADD,"
-                " SREM, SMEMBERS, PEXPIRE, TIME, PUBLISH and PSUBSCRIBE, on its own keys and channels"
+                " SREM, SMEMBERS, PEXPIRE, TIME, PING, PUBLISH and PSUBSCRIBE, on the keys"
+                f" ~{{{self.address.prefix}:* and all channels, &*"
             )
         self._pool = self.address.pool()  # a cluster may have chosen another node: ask the one that was named
         if isinstance(error, TimeoutError):
@@ -203,11 +215,11 @@ class Link:
 
     def _heard(self, asked: float, clock: float) -> None:
         """Learn the server's clock from an answer, unless what we know is within the error of this measurement."""
-        now = self._clock()
+        now = ticks()
         taken = now - asked
         offset = clock - (asked + now) / 2
-        if 0 <= taken < SLOWEST and abs(offset - self.offset) > taken:
-            self.offset = offset if abs(offset) > taken else 0.0
+        if abs(offset - self.offset) > taken:
+            self.offset = offset
 
 
 def _packed(*words: str | int) -> bytes:

@@ -29,6 +29,7 @@ if found then
     end
 else
     redis.call('SADD', KEYS[2], ARGV[2])
+    redis.call('PEXPIRE', KEYS[2], 5356800000) -- 62 days: longer than any record that nobody uses
 end
 redis.call('SET', KEYS[1], version .. ' ' .. ARGV[4], 'PX', ARGV[5])
 redis.call('PUBLISH', ARGV[1], ARGV[2])

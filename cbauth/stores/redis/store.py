@@ -7,7 +7,7 @@ Laws, beside those of every store:
    and the transition is run again on that.
 3. While the server is away, health goes on in memory from the last snapshot, and nobody waits for it again; when it is
    back, both histories are made one (``core/merging``), also where the server has lost what it held.
-4. Time is the server's, so that machines whose clocks differ agree on when a rest is over.
+4. Time is the server's, so that machines whose clocks differ, or are set, agree on when a rest is over.
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ from collections.abc import Callable
 from typing import TypeVar
 from weakref import ref
 
-from redis.client import PubSub
-from redis.exceptions import RedisError, TimeoutError
-
 from cbauth.core.encoding import encode
 from cbauth.core.health import Record
 from cbauth.core.merging import merged
@@ -35,18 +32,13 @@ from cbauth.stores.contract import Change, Transition
 from cbauth.stores.forks import guard
 from cbauth.stores.memory import Journal
 from cbauth.stores.redis.address import Address
-from cbauth.stores.redis.link import AwayError, Link, RefusedError, Row
+from cbauth.stores.redis.ear import Ear
+from cbauth.stores.redis.link import AwayError, Link, RefusedError, Row, ticks
 
 __all__ = ["RedisStore"]
 
 R = TypeVar("R")
 
-BREATH = 1.0
-"""Seconds for which the listener waits for news before it looks whether it is still wanted."""
-SILENCE = 5.0
-"""Seconds without news after which the listener asks the server for a sign of life."""
-GATHER = 0.005
-"""Seconds in which news that come close together become one look."""
 REPRIEVE = 0.5
 """Seconds, and up to twice as many, until a server that was away is tried again."""
 LETTERS = string.ascii_letters + string.digits
@@ -91,7 +83,7 @@ class RedisStore:
 
     def clock(self) -> float:
         """Epoch seconds by the server's clock, as far as it is known."""
-        return self._local() + self._link.offset
+        return ticks() + self._link.offset
 
     # reading
 
@@ -195,9 +187,9 @@ class RedisStore:
         if ours is not None and theirs is not None:
             self._journal.hear(key, merged(ours, theirs))
 
-    def _join(self) -> PubSub:
+    def _join(self) -> Ear:
         """Meet the server, first or again: listen, take over what it holds, and put back what it lacks."""
-        ear = self._link.subscribe()
+        ear = Ear(self._link)
         try:
             self._link.ask_time()
             life = self._link.life()
@@ -256,43 +248,28 @@ class RedisStore:
 
     # the listener
 
-    def _start(self, ear: PubSub | None) -> None:
+    def _start(self, ear: Ear | None) -> None:
         self._stopping = threading.Event()
         threading.Thread(
             target=_listen, args=(ref(self), self._stopping, ear), name="cbauth-redis", daemon=True
         ).start()
 
-    def _hear(self, ear: PubSub | None, silent_for: float) -> tuple[PubSub | None, float]:
-        """One step of the listener: wait for news, or for the server to be back."""
+    def _hear(self, ear: Ear | None) -> Ear | None:
+        """One step of the listener: wait for news, or for the server to be back. ``None`` while it is not."""
         try:
             if ear is None or not self._online:
                 if ear is not None:
                     ear.close()
-                    ear = None
+                ear = None
                 ear = self._join()
-            elif (news := ear.get_message(timeout=BREATH)) is not None:
-                self._stopping.wait(GATHER)
-                keys = set()
-                while news is not None:
-                    keys.add(news["data"])
-                    news = ear.get_message(timeout=0)
+            elif keys := ear.news():
                 self._look(self._link.read(keys))
-                return ear, 0.0
-            elif silent_for >= SILENCE:
-                self._link.ask_time()
-                ear.ping()
-                if ear.get_message(timeout=BREATH) is None:
-                    raise TimeoutError
-                return ear, 0.0
         except (AwayError, RefusedError) as error:
             self._lose(error)
-        except (RedisError, OSError, ValueError) as error:
-            self._lose(self._link.trouble(error))
-        else:
-            return ear, silent_for + BREATH
-        if ear is not None:
-            ear.close()
-        return None, 0.0
+            if ear is not None:
+                ear.close()
+            ear = None
+        return ear
 
     # the end, and forks
 
@@ -318,7 +295,7 @@ class RedisStore:
             if not self._closed:
                 offset = self._link.offset
                 self._link = Link(self._address, self._namespace, _new_writer(), self._local)
-                self._link.offset, self._online = offset, False
+                self._link.offset = offset
                 self._start(None)
 
     def __del__(self) -> None:
@@ -329,14 +306,13 @@ class RedisStore:
         return f"RedisStore({self._address.shown!r}, namespace={self._namespace!r})"
 
 
-def _listen(store: ref[RedisStore], stopping: threading.Event, ear: PubSub | None) -> None:
+def _listen(store: ref[RedisStore], stopping: threading.Event, ear: Ear | None) -> None:
     """The listener's thread. It keeps no store alive for longer than one step."""
-    silent_for = 0.0
     while not stopping.is_set():
         alive = store()
         if alive is None:
             break
-        ear, silent_for = alive._hear(ear, silent_for)
+        ear = alive._hear(ear)
         del alive
         if ear is None:
             stopping.wait(random.uniform(REPRIEVE, 2 * REPRIEVE))
