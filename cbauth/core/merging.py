@@ -2,8 +2,8 @@
 
 Laws:
 
-1. No rest, opening, permit or binding ends earlier in the whole than in either part.
-2. Failures that both parts know count once; those that only one knows count as well.
+1. No opening, permit or binding ends earlier in the whole than in either part, and no rest that the whole has room for.
+2. Failures that both parts know count once; those that only one knows count as well. Beyond the bound, the latest do.
 3. The order of the parts does not matter, and merging again changes nothing.
 4. A merged record is as bounded as any other.
 """
@@ -64,16 +64,11 @@ def _end(breaker: Breaker) -> tuple[bool, float, bool, float]:
 
 
 def _failures(one: Iterable[Failures], other: Iterable[Failures]) -> tuple[Failures, ...]:
-    """All of them by time; beyond the bound, the oldest are counted at the time of the next."""
+    """All of them by time; beyond the bound, the latest."""
     times: dict[float, int] = {}
     for failure in (*one, *other):
         times[failure.at] = max(failure.times, times.get(failure.at, 0))
-    failures = [Failures(at, times[at]) for at in sorted(times)]
-    surplus = len(failures) - REMEMBERED
-    if surplus > 0:
-        oldest, failures = failures[: surplus + 1], failures[surplus + 1 :]
-        failures.insert(0, Failures(oldest[-1].at, sum(f.times for f in oldest)))
-    return tuple(failures)
+    return tuple(Failures(at, times[at]) for at in sorted(times)[-REMEMBERED:])
 
 
 def _cooldowns(rests: Iterable[Cooldown]) -> tuple[Cooldown, ...]:

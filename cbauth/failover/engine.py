@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from random import Random
@@ -66,6 +67,7 @@ class Engine(Arrangement):
         self.bus = bus if bus is not None else EventBus()
         self.namespace = namespace
         self.trials: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.abandoned: deque[tuple[Member, str]] = deque()
         self.held = permits.Held()
         self._recoveries = Recoveries()
         self._elsewhere = Elsewhere(store, self._recoveries)
@@ -76,8 +78,8 @@ class Engine(Arrangement):
         """The time, after a glance at what other processes have written."""
         _ = self.store.generation  # reading it is the glance
         now = self.clock()
-        if self._elsewhere:
-            self.bus.publish(self._elsewhere.events(now))
+        if self.abandoned or self._elsewhere:
+            self._catch_up(now)
         return now
 
     def _welcome(self, members: Sequence[Member]) -> None:
@@ -90,7 +92,7 @@ class Engine(Arrangement):
     def lead(self, model: str | None, now: float) -> Choice | None:
         """Who is to be asked now; ``None`` when nobody is admitted. Takes no lock while everybody is well."""
         lineup = self._lineups.get(model)
-        if lineup is not None:
+        if lineup is not None and not self.abandoned:
             standing = lineup.standing
             if standing.holds(self.store.generation, now):
                 choices = standing.choices
@@ -99,8 +101,8 @@ class Engine(Arrangement):
 
     def choose(self, model: str | None, now: float, exclude: Collection[str] = ()) -> Choice | None:
         """Who is to be asked now among those not in ``exclude`` (profile ids); may take a half-open permit."""
-        if self._elsewhere:
-            self.bus.publish(self._elsewhere.events(now))
+        if self.abandoned or self._elsewhere:
+            self._catch_up(now)
         events: list[Event] = []
         try:
             with self._lock:
@@ -154,6 +156,16 @@ class Engine(Arrangement):
     def release(self, member: Member, permit: str) -> None:
         """Give a permit back unused."""
         permits.release(self.store, member, permit)
+
+    def _catch_up(self, now: float) -> None:
+        """Give back what was abandoned, and tell of what others have done."""
+        while self.abandoned:
+            try:
+                member, permit = self.abandoned.popleft()
+            except IndexError:  # another thread was faster
+                break
+            self.release(member, permit)
+        self.bus.publish(self._elsewhere.events(now))
 
     # recording
 
@@ -326,6 +338,7 @@ class Engine(Arrangement):
         """Give back outstanding permits and the store."""
         for trial in tuple(self.trials):
             trial.close()
+        self.now()
         for profile_id, permit in self.held.let_all_go():
             member = self.by_id.get(profile_id)
             if member is not None:

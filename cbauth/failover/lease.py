@@ -273,12 +273,16 @@ class Lease:
 
 
 class Trial(Lease):
-    """A lease that holds a half-open permit: dropping it gives the permit back."""
+    """A lease that holds a half-open permit: dropping it gives the permit back.
+
+    A finalizer may run anywhere, in the middle of a store too, so it only leaves word; the engine's next step does it.
+    """
 
     __slots__ = ()
 
     def __del__(self) -> None:
-        self.close()
+        if not self._done and self._choice.permit is not None:
+            self._engine.abandoned.append((self._choice.member, self._choice.permit))
 
 
 async def prefetch(lease: Lease) -> None:

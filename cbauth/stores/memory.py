@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
 from typing import TypeVar
 from weakref import ref
 
@@ -45,26 +44,25 @@ class Journal:
 
     def keys(self) -> tuple[str, ...]:
         """The keys of all records seen."""
-        with self._lock:
-            return tuple(self._records)
+        return _steady(lambda: tuple(self._records))
 
     def changes(self, since: int) -> tuple[str, ...] | None:
         """The keys changed after generation ``since``; ``None`` when that is too long ago to tell."""
-        generation, key = self._latest
-        if since == generation - 1:  # so it is nearly always, and then no lock is needed
+        latest, key = self._latest
+        if since + 1 == latest == self.generation:  # so it is nearly always
             return (key,)
-        with self._lock:
-            behind = self.generation - since
-            changed = self._changed
-            if not 0 <= behind <= len(changed):
-                return None
-            return tuple(islice(reversed(changed), behind))[::-1]
+        while True:
+            generation = self.generation
+            changed = _steady(lambda: tuple(self._changed))
+            if generation == self.generation == self._latest[0]:
+                break
+        behind = generation - since
+        return changed[len(changed) - behind :] if 0 <= behind <= len(changed) else None
 
     def watch(self) -> deque[Change]:
         """A queue that gets what others change, as long as somebody holds it."""
         heard: deque[Change] = deque(maxlen=MOST_HEARD)
-        with self._lock:
-            self._watchers = (*(w for w in self._watchers if w() is not None), ref(heard))
+        self._watchers = (*(w for w in self._watchers if w() is not None), ref(heard))
         return heard
 
     def refresh(self) -> None:
@@ -114,6 +112,15 @@ class Journal:
                 del self._records[key]
 
 
+def _steady(look: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+    """What ``look`` sees of something that others may be changing. Taking their lock could wait for ever."""
+    while True:
+        try:
+            return look()
+        except RuntimeError:  # it was changed during iteration
+            continue
+
+
 class MemoryStore(Journal):
     """A store for one process: the default of a manager made by hand."""
 
@@ -130,7 +137,7 @@ class MemoryStore(Journal):
                 generation = self.generation
                 before = self._records.get(key)
                 after, answer = transition(before)
-                if self.generation == generation:
+                if after is before or self.generation == generation:
                     break
             if after is not before:
                 self._put(key, after)

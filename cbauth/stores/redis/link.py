@@ -31,12 +31,10 @@ from redis.exceptions import (
 
 from cbauth.errors import StoreError
 from cbauth.stores.redis.address import TIMEOUT, Address
-from cbauth.stores.redis.scripts import FORGET, SWAP, SWAP_SHA
+from cbauth.stores.redis.scripts import FORGET, NAMES_LIFE, SWAP, SWAP_SHA
 
 __all__ = ["AwayError", "Link", "RefusedError", "Row", "ticks"]
 
-NAMES_LIFE = 62 * 86_400_000
-"""Milliseconds for which the set of names is kept after it was last used: longer than any record that nobody uses."""
 AT_ONCE = 256
 """Records that are read with one command."""
 MOST_HEADS = 4096

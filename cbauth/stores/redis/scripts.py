@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 
-__all__ = ["FORGET", "SWAP", "SWAP_SHA"]
+__all__ = ["FORGET", "NAMES_LIFE", "SWAP", "SWAP_SHA"]
 
-SWAP = """
+NAMES_LIFE = 62 * 86_400_000
+"""Milliseconds for which the set of names is kept after it was last used: longer than any record that nobody uses."""
+
+SWAP = f"""
 -- KEYS: the record, the set of all names. ARGV: the channel, the record's name, the version that the writer has seen
 -- (empty: none), the new body (empty: removed), its life in ms. Gives the server's time in microseconds, and then
 -- either the new version or, when the writer has not seen the newest, "-" and what is there.
@@ -29,11 +32,11 @@ if found then
     end
 else
     redis.call('SADD', KEYS[2], ARGV[2])
-    redis.call('PEXPIRE', KEYS[2], 5356800000) -- 62 days: longer than any record that nobody uses
+    redis.call('PEXPIRE', KEYS[2], {NAMES_LIFE})
 end
 redis.call('SET', KEYS[1], version .. ' ' .. ARGV[4], 'PX', ARGV[5])
 redis.call('PUBLISH', ARGV[1], ARGV[2])
-return {ok = clock .. ' ' .. version}
+return {{ok = clock .. ' ' .. version}}
 """
 SWAP_SHA = hashlib.sha1(SWAP.encode(), usedforsecurity=False).hexdigest()
 

@@ -123,6 +123,7 @@ class RedisStore:
         with self._door:
             while True:
                 self._turn = turn = self._turn + 1
+                seen = self._versions.get(key, 0)
                 before = self._journal.read(key)
                 after, answer = transition(before)
                 if self._turn != turn:
@@ -134,7 +135,7 @@ class RedisStore:
                     self._journal.put(key, after)
                     return answer
                 try:
-                    done, row = self._swap(key, after, self._versions.get(key, 0))
+                    done, row = self._swap(key, after, seen)
                 except (AwayError, RefusedError) as error:
                     self._lose(error)
                     self._unsaved.add(key)
@@ -147,8 +148,8 @@ class RedisStore:
                     self._yield_to(key, row)
                     continue
                 if row.version > self._versions.get(key, 0):
-                    self._versions[key] = row.version
                     self._journal.put(key, after)
+                    self._versions[key] = row.version  # last: an update that comes in between then fails to compare
                 return answer
 
     def _swap(self, key: str, record: Record | None, seen: int) -> tuple[bool, Row]:
@@ -171,21 +172,21 @@ class RedisStore:
 
     def _take(self, key: str, row: Row) -> None:
         """Let readers see a record that somebody else has written, unless something newer is known."""
-        if row.version > self._versions.get(key, 0):
-            self._versions[key] = row.version
+        if row.version > self._versions.get(key, 0) and key not in self._unsaved:
             record = parse(row.body)
             if record != self._journal.read(key):
                 self._journal.hear(key, record)
+            self._versions[key] = row.version
 
     def _yield_to(self, key: str, row: Row) -> None:
         """Go on from what the server holds, after it was not what was expected."""
-        if row.version > self._versions.get(key, 0):
+        if row.version > self._versions.get(key, 0) and key not in self._unsaved:
             self._take(key, row)
             return
-        self._versions[key] = row.version  # the server has lost something
-        ours, theirs = self._journal.read(key), parse(row.body)
-        if ours is not None and theirs is not None:
-            self._journal.hear(key, merged(ours, theirs))
+        ours, theirs = self._journal.read(key), parse(row.body)  # the server has lost something, or does not know all
+        if theirs is not None:
+            self._journal.hear(key, theirs if ours is None else merged(ours, theirs))
+        self._versions[key] = row.version
 
     def _join(self) -> Ear:
         """Meet the server, first or again: listen, take over what it holds, and put back what it lacks."""
@@ -201,6 +202,8 @@ class RedisStore:
                 for key, row in found.items():
                     self._take(key, row)
                 self._life, self._online = life, True
+                for key in self._versions.keys() - {*self._journal.keys(), *found}:
+                    del self._versions[key]  # of sessions that have ended
             if self._trouble:
                 self._trouble = ""
                 _log.warning("state is kept in Redis at %s again", self._address.shown)
@@ -233,10 +236,11 @@ class RedisStore:
             done = row.version > 0 and whole == theirs
             if not done:
                 done, row = self._swap(key, whole, row.version)
-        self._unsaved.discard(key)
-        self._versions[key] = row.version
+            done = done and self._journal.read(key) is ours  # else an update has come in between
         if whole != ours:
             self._journal.hear(key, whole)
+        self._unsaved.discard(key)
+        self._versions[key] = row.version
 
     def _lose(self, error: Exception) -> None:
         """Go on in memory, and say so once."""
@@ -264,7 +268,7 @@ class RedisStore:
                 ear = self._join()
             elif keys := ear.news():
                 self._look(self._link.read(keys))
-        except (AwayError, RefusedError) as error:
+        except Exception as error:  # whatever it was, without a listener this process would hear nothing any more
             self._lose(error)
             if ear is not None:
                 ear.close()

@@ -53,8 +53,10 @@ class Rows:
 
     def put(self, key: str, place: Place) -> None:
         """Remember where a record is now."""
+        known = self.places.get(key)
         self.places[key] = place
-        self._by_slot[place[0] % self._slots][place[0]] = key
+        if known is None or known[0] != place[0]:
+            self._by_slot[place[0] % self._slots][place[0]] = key
 
     def drop(self, key: str) -> None:
         """Forget a record whose row is gone."""
@@ -72,7 +74,7 @@ class Rows:
 
     def news(self, connection: sqlite3.Connection, slots: Iterable[int]) -> list[Row]:
         """What changed among the rows of these slots, and the rows that are new."""
-        ids = [row_id for slot in slots for row_id in self._by_slot[slot]]
+        ids = [row_id for slot in slots for row_id in tuple(self._by_slot[slot])]
         found = []
         for start in range(0, len(ids), AT_ONCE):
             some = ids[start : start + AT_ONCE]

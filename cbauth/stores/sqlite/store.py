@@ -2,8 +2,8 @@
 
 Laws, beside those of every store:
 
-1. Reads make no I/O. What another process has written is seen with the next look at ``generation`` (``signals``), and
-   where signals cannot be shared, or one was masked by another, within ``GLANCE``.
+1. Reads make no I/O. What another process has written is seen with the next look at ``generation`` (``signals``),
+   within ``GLANCE`` where its signal was masked or signals cannot be shared, and by a slow poll where it gave none.
 2. A change is acknowledged after its commit, and readers of this process see it then, not before.
 3. While the file cannot be used, health lives in memory; once it can, both histories are made one (``core/merging``).
 
@@ -31,7 +31,7 @@ from cbauth.stores.forks import guard
 from cbauth.stores.memory import Journal
 from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
 from cbauth.stores.sqlite.mounts import refuse_network
-from cbauth.stores.sqlite.rows import Row, Rows
+from cbauth.stores.sqlite.rows import Place, Row, Rows
 from cbauth.stores.sqlite.signals import CHANGED, SLOTS, WAITING, Signals
 
 __all__ = ["SqliteStore"]
@@ -151,6 +151,7 @@ class SqliteStore:
             finally:
                 if self._closed:
                     self._file.disconnect()
+                    self._words = self._signals.detach()
 
     def _swap(self, key: str, transition: Transition[R]) -> tuple[R] | None:
         """Write on top of what was seen, if that is still the newest; the answer, or ``None`` when it was not."""
@@ -174,8 +175,7 @@ class SqliteStore:
             return None
         if written is None:
             return None
-        places[key] = written
-        self._wrote(key, after, slot)
+        self._wrote(key, after, written, turn)
         return (answer,)
 
     def _transact(self, key: str, transition: Transition[R]) -> R:
@@ -188,14 +188,19 @@ class SqliteStore:
             except (sqlite3.Error, OSError, StoreError) as error:
                 waited = self._cope(error, waited)
                 continue
-            before = self._journal.read(key)
+            place, before = self._rows.places.get(key), self._journal.read(key)
             after, answer = transition(before)
             if file.turn != turn:
                 continue
             try:
-                self._finish(connection, key, before, after)
+                if connection is not None:
+                    self._finish(connection, key, place, before, after, turn)
+                elif after is not before:
+                    self._unsaved.add(key)
+                    self._journal.put(key, after)
             except sqlite3.Error as error:
-                waited = self._cope(error, waited)
+                if file.turn == turn:  # else another update has come in between, and ended this transaction
+                    waited = self._cope(error, waited)
             else:
                 return answer
 
@@ -213,35 +218,42 @@ class SqliteStore:
         return connection
 
     def _finish(
-        self, connection: sqlite3.Connection | None, key: str, before: Record | None, after: Record | None
+        self,
+        connection: sqlite3.Connection,
+        key: str,
+        place: Place | None,
+        before: Record | None,
+        after: Record | None,
+        turn: int,
     ) -> None:
         """Write what has changed and end the transaction; then let readers see it."""
-        if connection is None:
-            if after is not before:
-                self._unsaved.add(key)
-                self._journal.put(key, after)
-        elif after is before:
+        if after is before:
             connection.execute("ROLLBACK")
         else:
-            written = self._rows.write(connection, key, self._rows.places.get(key), *self._stored(after))
-            slot = written[0] % SLOTS
-            self._signals.changes(slot)
+            written = self._rows.write(connection, key, place, *self._stored(after))
+            self._signals.changes(written[0] % SLOTS)
             connection.execute("COMMIT")
-            self._rows.put(key, written)
-            self._wrote(key, after, slot)
+            self._wrote(key, after, written, turn)
 
     def _stored(self, record: Record | None) -> tuple[float, str | None]:
         """Until when a record is kept, and what is stored of it."""
         return kept_until(record, self.clock()), None if record is None else encode(record)
 
-    def _wrote(self, key: str, record: Record | None, slot: int) -> None:
+    def _wrote(self, key: str, record: Record | None, place: Place, turn: int) -> None:
         """Tell others of a change that was committed, and let readers of this process see it."""
+        slot = place[0] % SLOTS
         self._heard = self._signals.changed(slot)
         self._again.add(slot)  # somebody else's signal may have been masked by this one
         again = self._ticks() + GLANCE
         if again < self._look_at:
             self._look_at = again
         self._journal.put(key, record)
+        self._rows.put(key, place)
+        while self._file.turn != turn:  # another update has come in between, and has written on top of this one
+            turn = self._file.turn
+            self._rows.drop(key)
+            if self._file.connection is not None and (row := self._rows.newest(self._file.connection, key)):
+                self._take(row)
 
     def _cope(self, error: Exception, waited: float) -> float:
         """Do what an error asks for; gives the seconds waited in all. Raises ``StoreError`` at the end of patience."""
@@ -290,12 +302,12 @@ class SqliteStore:
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
         """Drop the rows that nobody misses, and learn the rest anew."""
-        self._tidy_at = self._ticks() + TIDY
         self._rows.tidy(connection, self.clock())
         self._commits = None
         self._scan(connection)
         for key in {*self.keys()} - self._rows.places.keys():
             self._journal.hear(key, None)
+        self._tidy_at = self._ticks() + TIDY
 
     def _look(self) -> None:
         """Take over what others have written. Never waits, never raises."""
@@ -303,6 +315,8 @@ class SqliteStore:
             return
         file, slots = self._file, set[int]()
         try:
+            if file.connection is not None and file.connection.in_transaction:
+                return
             now, signal = self._ticks(), self._words[CHANGED]
             slots = self._signals.heard()
             if signal != self._heard:
@@ -313,7 +327,7 @@ class SqliteStore:
                 self._look_at = now + (POLL if self._signals.shared else GLANCE)
                 file.leave_if_moved()
             connection = None if self._closed else file.reach()
-            if connection is not None and not connection.in_transaction:
+            if connection is not None:
                 if now >= self._tidy_at:
                     self._tidy(connection)
                 elif now >= self._scan_at or not self._signals.shared:
@@ -347,10 +361,10 @@ class SqliteStore:
 
     def _take(self, row: Row) -> None:
         """Let readers see a record that somebody else has written."""
-        self._rows.put(row.key, row.place)
         record = parse(row.body)
         if record != self._journal.read(row.key):
             self._journal.hear(row.key, record)
+        self._rows.put(row.key, row.place)  # last: an update that comes in between then fails to compare
 
     # the end, and forks
 
