@@ -5,31 +5,29 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-from cbauth.config import builtin_providers, find_config, load_plan
+from cbauth.config import find_config, load_plan
 from cbauth.errors import ConfigError
 from cbauth.events import Handler
 from cbauth.failover.arguments import a_clock, a_name, a_name_or_none, a_store
 from cbauth.failover.attempts import Attempts, acquire
 from cbauth.failover.engine import Engine
 from cbauth.failover.lease import Lease
-from cbauth.failover.member import Member, health_keys
 from cbauth.failover.records import Candidate, Status
 from cbauth.failover.waiting import AsyncSleep, Sleep
 from cbauth.managers import AuthProfileManager, ModelProfileManager
-from cbauth.managers.tokens import ManagedToken, TokenManager
-from cbauth.plan import DEFAULT_POLICY, OAuthLogin, Plan, Profile, SecretRef
-from cbauth.secrets import Blocked, Source, source_for
+from cbauth.managers.tokens import TokenManager
+from cbauth.members import members_of, reconciled
+from cbauth.plan import Plan
 from cbauth.stores import Store, open_store
-from cbauth.watching import ConfigFile, OnReload, Watch, reload_lock, tell
+from cbauth.watching import ConfigFile, OnReload, ReloadLock, Watch, tell
 
 __all__ = ["Toolkit", "load"]
 
@@ -127,7 +125,7 @@ class Toolkit:
             self._models.set_oauth_manager(oauth)
         self._problem: ConfigError | None = None
         self._loaded_at = self._engine.clock()
-        self._reloading = reload_lock()
+        self._reloading = ReloadLock()
         self._watch: Watch | None = None
         self._listeners: dict[object, OnReload | None] = {}
 
@@ -240,7 +238,7 @@ class Toolkit:
         made = members_of(plan, self._oauth)
 
         engine.rearrange(
-            lambda present: _reconciled(present, old, plan, made),
+            lambda present: reconciled(present, old, plan, made),
             policy=plan.policy,
             routes=plan.routes,
             rules=plan.rules,
@@ -324,89 +322,3 @@ def _unwatch(toolkit: weakref.ref[Toolkit], token: object) -> None:
     """End one watch, if there still is a toolkit: whoever keeps the way to end it does not keep the toolkit alive."""
     if (still_there := toolkit()) is not None:
         still_there._unwatch(token)
-
-
-def _reconciled(present: Iterable[Member], old: Plan, new: Plan, made: Iterable[Member]) -> list[Member]:
-    """The members of the new plan, ``made``, with what was done by hand where the file has nothing new to say.
-
-    ``present`` are the members as they are: the old plan's, and what was added, replaced, removed or switched since.
-    """
-    before, after = _entries(old), _entries(new)
-    here = {member.profile_id: member for member in present}
-    members = []
-    for member in made:
-        now = here.pop(member.profile_id, None)
-        if before.get(member.profile_id) != after[member.profile_id]:
-            members.append(member)
-        elif now is not None and now.origin is not None:
-            members.append(now.replace(order=member.order, policy=new.policy))
-        elif now is not None:
-            members.append(member.replace(enabled=now.enabled))
-    by_hand = sorted((m for m in here.values() if m.profile_id not in before), key=lambda m: m.order)
-    last = len(after)
-    return members + [m.replace(order=last + place, policy=new.policy) for place, m in enumerate(by_hand)]
-
-
-def _entries(plan: Plan) -> dict[str, Profile]:
-    """The profiles as the file declares them, but for what other entries of the file decide."""
-    return {profile.id: replace(profile, order=0, policy=DEFAULT_POLICY) for profile in plan.profiles}
-
-
-def members_of(plan: Plan, oauth: TokenManager | None = None) -> list[Member]:
-    """The engine's members of a plan."""
-    return [_member(profile, plan, oauth) for profile in plan.profiles]
-
-
-def _member(profile: Profile, plan: Plan, oauth: TokenManager | None) -> Member:
-    provider = profile.provider
-    source = _source(profile, plan, oauth)
-    own, shared = health_keys(profile.id, provider.id, profile.base_url, _reference(profile), plan.namespace)
-    return Member(
-        profile_id=profile.id,
-        provider_id=provider.id,
-        own_key=own,
-        shared_key=shared,
-        kind="oauth" if profile.uses_oauth else "none" if profile.credential is None else "api_key",
-        source=source,
-        protocol=provider.protocol,
-        base_url=profile.base_url,
-        models=profile.models,
-        default_model=profile.default_model,
-        priority=profile.priority,
-        weight=profile.weight,
-        order=profile.order,
-        enabled=profile.enabled,
-        metadata=profile.metadata,
-        policy=profile.policy,
-    )
-
-
-def _source(profile: Profile, plan: Plan, oauth: TokenManager | None) -> Source:
-    if not plan.trusted and profile.credential is not None and not _sends_home(profile):
-        where = "oauth" if profile.uses_oauth else ", ".join(map(str, _refs(profile)))
-        return Blocked(f"{plan.path} was only found here and is not trusted: run `cbauth trust`", description=where)
-    if profile.uses_oauth:
-        return ManagedToken(oauth, profile.id, profile.id)
-    base_dir = plan.path.parent if plan.path is not None else None
-    refs = None if profile.credential is None else _refs(profile)
-    return source_for(refs, base_dir=base_dir, allow_command=plan.trusted)
-
-
-def _refs(profile: Profile) -> tuple[SecretRef, ...]:
-    return profile.credential if isinstance(profile.credential, tuple) else ()
-
-
-def _reference(profile: Profile) -> str:
-    """What tells this profile's credential from another one of the same name, in full; it is digested, never shown."""
-    if isinstance(profile.credential, OAuthLogin):
-        return f"oauth:{profile.credential.account}"
-    return repr([(ref.scheme, ref.args) for ref in _refs(profile)])
-
-
-def _sends_home(profile: Profile) -> bool:
-    """Whether the profile's secret goes to its built-in provider's own host and nowhere else."""
-    known = builtin_providers().get(profile.provider.id)
-    if known is None or known.base_url is None or profile.base_url is None:
-        return False
-    ours, theirs = urlsplit(profile.base_url), urlsplit(known.base_url)
-    return (ours.scheme, ours.hostname, ours.port) == (theirs.scheme, theirs.hostname, theirs.port)

@@ -22,18 +22,18 @@ import traceback
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbauth.errors import ConfigError
+from cbauth.forks import Rank, guard
 from cbauth.plan import Plan
 from cbauth.trust import is_trusted
 
 if TYPE_CHECKING:
     from cbauth.config.loading import Checked
 
-__all__ = ["ConfigFile", "OnReload", "Watch", "reload_lock", "tell"]
+__all__ = ["ConfigFile", "OnReload", "ReloadLock", "Watch", "tell"]
 
 INTERVAL = 1.0
 """Seconds between two looks when nothing is heard of the folder."""
@@ -301,36 +301,23 @@ def _stop_all() -> None:
         watch.stop()
 
 
-# Crossing fork(): the child has no watching thread, so it must not inherit a reload that is half done, with the locks
-# of whoever was doing it. The fork waits for the reload.
+class ReloadLock:
+    """A lock for reloading. A fork waits for whoever holds it: the child has no watching thread that could go on."""
 
-_locks: weakref.WeakSet[threading.RLock] = weakref.WeakSet()
-_held: list[threading.RLock] = []
-_forking = threading.Lock()
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        guard(self, Rank.RELOADING)
 
+    def __enter__(self) -> None:
+        self._lock.acquire()
 
-def reload_lock() -> threading.RLock:
-    """A lock for reloading, which is free in the child after every ``fork()``."""
-    lock = threading.RLock()
-    with _forking:
-        _locks.add(lock)
-    return lock
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
 
+    def before_fork(self) -> None:
+        """Wait until nobody reloads."""
+        self._lock.acquire()
 
-def _before_fork() -> None:
-    _forking.acquire()
-    for lock in tuple(_locks):
-        lock.acquire()
-        _held.append(lock)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop().release()
-    _forking.release()
-
-
-if hasattr(os, "register_at_fork"):
-    # What is registered last comes first before a fork: a reload is waited for, then the store that it may be using.
-    import_module("cbauth.stores.forks")
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+    def after_fork(self) -> None:
+        """Go on."""
+        self._lock.release()

@@ -23,12 +23,12 @@ PACKAGE = Path(__file__).parents[1] / "cbauth"
 
 # From the top row down. A room is a module or a package under cbauth; "" is cbauth itself, the list of public names.
 ROWS: dict[str, tuple[str, ...]] = {
-    "words": ("errors", "events", "outcomes"),
+    "words": ("errors", "events", "forks", "outcomes"),
     "core": ("core",),
     "decided": ("plan",),
     "config": ("config",),
     "shell": ("secrets", "stores", "oauth", "failover", "trust"),
-    "face": ("managers", "watching", "toolkit", "singletons", "integrations"),
+    "face": ("managers", "members", "watching", "toolkit", "singletons", "integrations"),
     "doors": ("", "__main__", "cli", "widgets"),
 }
 

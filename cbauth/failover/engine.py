@@ -37,6 +37,7 @@ from cbauth.failover.lineup import Choice, judge
 from cbauth.failover.member import Member
 from cbauth.failover.records import Candidate, Status, candidate, status
 from cbauth.failover.sessions import Sessions
+from cbauth.forks import Rank, guard
 from cbauth.outcomes import Rule
 from cbauth.plan import DEFAULT_POLICY, Policy
 from cbauth.stores import Store
@@ -72,6 +73,7 @@ class Engine(Arrangement):
         self._recoveries = Recoveries()
         self._elsewhere = Elsewhere(store, self._recoveries)
         self.sessions = Sessions(self)
+        guard(self, Rank.ENGINE)
         self.arrange(members, policy=policy, routes=routes or {}, rules=rules)
 
     def now(self) -> float:
@@ -344,6 +346,16 @@ class Engine(Arrangement):
             if member is not None:
                 self.release(member, permit)
         self.store.close()
+
+    def before_fork(self) -> None:
+        """Wait until nobody is inside."""
+        self._lock.acquire()
+        self._recoveries.lock.acquire()
+
+    def after_fork(self) -> None:
+        """Go on."""
+        self._recoveries.lock.release()
+        self._lock.release()
 
     def on(self, name: str, handler: Handler) -> Callable[[], None]:
         """Subscribe as ``EventBus.on`` does, and from now on watch the rests that began while nobody listened."""

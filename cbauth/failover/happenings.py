@@ -50,13 +50,13 @@ class Recoveries:
     No timer runs: whoever looks at health next asks what is due. ``next_at`` is epoch seconds, infinity for never.
     """
 
-    __slots__ = ("_due", "_lock", "_until", "next_at")
+    __slots__ = ("_due", "_until", "lock", "next_at")
 
     def __init__(self) -> None:
         self.next_at = math.inf
         self._until: dict[str, float] = {}
         self._due: list[tuple[float, str]] = []
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def watch(self, profile_id: str, health: Health | None, now: float) -> None:
         """Remember when the last of the record's running cooldowns ends."""
@@ -68,7 +68,7 @@ class Recoveries:
                 until = rest.until
         if until <= now:
             return
-        with self._lock:
+        with self.lock:
             if until > self._until.get(profile_id, 0.0):
                 self._until[profile_id] = until
                 heapq.heappush(self._due, (until, profile_id))
@@ -76,7 +76,7 @@ class Recoveries:
 
     def end(self, profile_id: str) -> bool:
         """Watch a profile no longer: its cooldown has ended before its time. Whether it was watched."""
-        with self._lock:
+        with self.lock:
             return self._until.pop(profile_id, None) is not None
 
     def due(self, now: float, early: str | None = None) -> list[str]:
@@ -84,7 +84,7 @@ class Recoveries:
         if self.next_at > now and early is None:
             return []
         out = []
-        with self._lock:
+        with self.lock:
             if early is not None and self._until.pop(early, None) is not None:
                 out.append(early)
             while self._due and self._due[0][0] <= now:

@@ -10,8 +10,8 @@ from typing import TypeVar
 from weakref import ref
 
 from cbauth.core.health import Binding, Record
+from cbauth.forks import Rank, guard
 from cbauth.stores.contract import Change, Transition
-from cbauth.stores.forks import guard
 
 __all__ = ["Journal", "MemoryStore"]
 
@@ -128,7 +128,7 @@ class MemoryStore(Journal):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)
-        guard(self)
+        guard(self, Rank.STORE)
 
     def update(self, key: str, transition: Transition[R]) -> R:
         """Apply ``transition`` under the lock."""

@@ -127,3 +127,36 @@ store = SqliteStore(sys.argv[1]) if expected else store
 assert count(store.read("child")) == expected
 """
     run(code, database)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_fork_in_the_middle_of_many_calls_leaves_no_engine_locked(tmp_path: Path, kind: str) -> None:
+    """Threads that choose hold the engine and then want the store; a fork must not come between the two."""
+    code = """
+import cbauth
+profiles = {name: {"provider": "ollama", "base_url": f"http://{name}.example", "models": ["m"]} for name in "ab"}
+policy = {"breaker": {"failure_threshold": 1, "open_for": 0.001}, "cooldown": {"preset": "adaptive"}}
+toolkit = cbauth.load({"version": 1, "profiles": profiles, "policy": policy}, store=sys.argv[1])
+toolkit.on("*", lambda event: None)
+done = threading.Event()
+def call():
+    while not done.is_set():
+        try:
+            with toolkit.acquire("m") as lease:
+                lease.headers, lease.token
+                raise TimeoutError
+        except (TimeoutError, cbauth.CbauthError):
+            pass
+threads = [threading.Thread(target=call) for _ in range(4)]
+for thread in threads:
+    thread.start()
+def work():
+    toolkit.models.record_failure("a")
+    toolkit.status()
+    toolkit.explain("m")
+well(*[child(work) for _ in range(30)])
+done.set()
+for thread in threads:
+    thread.join()
+"""
+    run(code, "memory" if kind == "memory" else f"sqlite:{tmp_path}/state.db")

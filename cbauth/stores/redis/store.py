@@ -27,9 +27,9 @@ from weakref import ref
 from cbauth.core.encoding import encode
 from cbauth.core.health import Record
 from cbauth.core.merging import merged
+from cbauth.forks import Rank, guard
 from cbauth.stores.codec import kept_until, parse
 from cbauth.stores.contract import Change, Transition
-from cbauth.stores.forks import guard
 from cbauth.stores.memory import Journal
 from cbauth.stores.redis.address import Address
 from cbauth.stores.redis.ear import Ear
@@ -68,7 +68,7 @@ class RedisStore:
         self._online = self._closed = False
         self._door = threading.RLock()  # one update at a time; a finalizer may come back to where its thread is inside
         self._stopping = threading.Event()
-        guard(self)
+        guard(self, Rank.STORE)
         try:
             ear = self._join()
         except AwayError as error:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,9 +26,9 @@ from cbauth.core.encoding import encode
 from cbauth.core.health import Record
 from cbauth.core.merging import merged
 from cbauth.errors import StoreError
+from cbauth.forks import Rank, guard
 from cbauth.stores.codec import kept_until, parse
 from cbauth.stores.contract import Change, Transition
-from cbauth.stores.forks import guard
 from cbauth.stores.memory import Journal
 from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
 from cbauth.stores.sqlite.mounts import refuse_network
@@ -89,7 +90,7 @@ class SqliteStore:
         self._look_at = self._scan_at = self._tidy_at = -1e9
         self._file = StateFile(self.path, self._welcome, patience=patience, ticks=ticks, sleep=sleep)
         self._door = threading.RLock()  # one thread at a time; a finalizer may come back to where its thread is inside
-        guard(self)
+        guard(self, Rank.STORE)
         with self._door:
             self._open()
 
@@ -378,8 +379,9 @@ class SqliteStore:
     def before_fork(self) -> None:
         """Wait until nobody is inside, and close the file: a connection must not cross a fork."""
         self._door.acquire()
-        self._file.disconnect()
         self._journal.before_fork()
+        with suppress(sqlite3.Error):
+            self._file.disconnect()
 
     def after_fork(self) -> None:
         """Go on; the file is opened again when it is needed."""
