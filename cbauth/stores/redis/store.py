@@ -205,8 +205,8 @@ class RedisStore:
                 for key in self._versions.keys() - {*self._journal.keys(), *found}:
                     del self._versions[key]  # of sessions that have ended
             if self._trouble:
-                self._trouble = ""
                 _log.warning("state is kept in Redis at %s again", self._address.shown)
+                self._trouble = ""
         except BaseException:
             ear.close()
             raise
