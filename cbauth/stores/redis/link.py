@@ -38,6 +38,7 @@ __all__ = ["AwayError", "Link", "RefusedError", "Row", "ticks"]
 AT_ONCE = 256
 """Records that are read with one command."""
 MOST_HEADS = 4096
+MOST_IDLE = 2
 
 
 def ticks() -> float:
@@ -73,7 +74,8 @@ class Link:
         self.resent = 0
         """How many commands were sent twice: the first one may have been carried out."""
         self._pool = address.pool()
-        self._idle: deque[Any] = deque(maxlen=2)
+        self._idle: deque[Any] = deque()
+        self._closed = False
         base = f"{{{address.prefix}:{namespace}}}:"
         self._record = f"{base}record:"
         self._names = f"{base}names"
@@ -151,6 +153,19 @@ class Link:
             raise self.trouble(error) from None
         return ear
 
+    def close(self) -> None:
+        """Keep no connection from now on. A command that comes later opens one for itself."""
+        self._closed = True
+        self.drop()
+
+    def _keep(self, connection: Any) -> None:
+        """Lay a connection by for the next command, if one more is of use."""
+        if self._closed or len(self._idle) >= MOST_IDLE:
+            with suppress(RedisError, OSError):
+                connection.disconnect()
+        else:
+            self._idle.append(connection)
+
     def drop(self) -> None:
         """Close the connections that lie idle. The next command opens a new one."""
         while self._idle:
@@ -175,7 +190,7 @@ class Link:
                 connection.send_packed_command([packed], check_health=False)
                 answer = connection.read_response()
             except NoScriptError:
-                self._idle.append(connection)
+                self._keep(connection)
                 raise
             except MovedError as error:
                 connection.disconnect()
@@ -191,7 +206,7 @@ class Link:
                 connection.disconnect()
                 raise
             else:
-                self._idle.append(connection)
+                self._keep(connection)
                 return answer
         raise AwayError("it is moving between the nodes of its cluster")
 

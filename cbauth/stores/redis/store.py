@@ -141,9 +141,6 @@ class RedisStore:
                     self._unsaved.add(key)
                     self._journal.put(key, after)
                     return answer
-                finally:
-                    if self._closed:
-                        self._link.drop()
                 if not done:
                     self._yield_to(key, row)
                     continue
@@ -282,7 +279,7 @@ class RedisStore:
         self._stopping.set()
         with self._door:
             self._closed = True
-            self._link.drop()
+            self._link.close()
 
     def before_fork(self) -> None:
         """Wait until nobody is inside."""
