@@ -26,7 +26,7 @@ Start = Callable[..., RedisServer]
 HOUR = 3600.0
 HANGING = 4.0
 """Seconds that a caller may lose to a server that hangs; the aim is one."""
-AWAY, BACK = "is away", "again"
+AWAY, BACK = "cannot be used", "again"
 
 CALLER = """
 import json, sys, threading, time
@@ -135,7 +135,7 @@ def standing(toolkit: cbauth.Toolkit, profile_id: str) -> cbauth.Status:
 
 
 def away(*toolkits: cbauth.Toolkit) -> bool:
-    """Whether all of them come to know that the server is away."""
+    """Whether all of them come to know that the server cannot be used."""
     return eventually(lambda: all(toolkit.store.trouble for toolkit in toolkits))
 
 

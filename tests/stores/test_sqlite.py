@@ -247,16 +247,45 @@ def test_others_who_write_are_waited_for(database: Path, open_sqlite: Opener) ->
     assert store.update("k", increment) == 2
 
 
-def test_a_file_that_stays_locked_is_an_error_that_names_it(database: Path, open_sqlite: Opener) -> None:
+def test_while_a_file_stays_locked_health_lives_in_memory_and_nobody_waits_twice(
+    database: Path, open_sqlite: Opener, ticks: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     store = open_sqlite(patience=0.5)
+    put(store, "k", counted(1))
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match=re.escape(f"{database} has been locked by another program for 0.5 s")):
-        store.update("k", increment)
+    began = ticks()
+    assert [store.update("k", increment) for _ in range(20)] == list(range(2, 22))
+    assert 0.5 <= ticks() - began < 0.6, "one caller has waited, once"
+    assert re.search(rf"{re.escape(str(database))} \(another program has locked it: end that program", store.trouble)
+    ticks.advance(1.5)
+    began = ticks()
+    assert store.update("k", increment) == 22
+    assert ticks() == began
     other.execute("COMMIT")
     other.close()
-    assert store.read("k") is None
-    assert store.update("k", increment) == 1, "and once it is free the store goes on"
+    ticks.advance(1.5)
+    assert store.generation
+    assert store.trouble == ""
+    assert count(open_sqlite().read("k")) == 22, "and once it is free all of it is there"
+    assert len(caplog.records) == 2
+
+
+def test_a_store_on_a_file_that_is_locked_from_the_start_waits_for_it(
+    database: Path, open_sqlite: Opener, ticks: FakeClock
+) -> None:
+    put(open_sqlite(), "k", counted(1))
+    open_sqlite().close()
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("UPDATE records SET expires = 1")
+    late = open_sqlite(patience=0.5)
+    assert late.update("k", increment) > 0
+    other.execute("ROLLBACK")
+    other.close()
+    ticks.advance(1.5)
+    assert late.generation
+    assert late.trouble == ""
 
 
 def test_looking_never_waits_for_those_who_write(database: Path, open_sqlite: Opener, ticks: FakeClock) -> None:
@@ -359,12 +388,13 @@ def test_a_deleted_file_is_a_fresh_start(database: Path, open_sqlite: Opener, ti
     assert count(open_sqlite().read("k")) == 1
 
 
-def test_a_replaced_file_is_the_one_that_counts(
-    database: Path, open_sqlite: Opener, ticks: FakeClock, tmp_path: Path
+def test_a_file_that_is_replaced_while_in_use_gets_what_was_known_and_keeps_what_it_has(
+    database: Path, open_sqlite: Opener, ticks: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = SqliteStore(tmp_path / "other.db")
     for _ in range(3):
         other.update("k", increment)
+    other.update("theirs", increment)
     other.close()
     store = open_sqlite()
     put(store, "k", counted(10))
@@ -373,9 +403,12 @@ def test_a_replaced_file_is_the_one_that_counts(
     for side in ("-wal", "-shm"):
         database.with_name(database.name + side).unlink()
     ticks.advance(LOOK)
+    ticks.advance(1.0)
     assert store.generation > 2
-    assert (count(store.read("k")), store.read("mine")) == (3, None)
-    assert store.update("k", increment) == 4
+    for each in (store, open_sqlite()):
+        assert [count(each.read(key)) for key in ("k", "mine", "theirs")] == [10, 1, 1]
+    assert store.update("k", increment) == 11
+    assert ["removed or replaced while in use" in record.message for record in caplog.records] == [True]
 
 
 def test_reading_needs_no_file(open_sqlite: Opener, database: Path) -> None:

@@ -126,19 +126,27 @@ for _ in range(50):
     assert count(open_sqlite().read("shared")) == 200
 
 
-def test_a_file_without_its_table_is_opened_again_and_then_done_without(
-    database: Path, open_sqlite: Opener, ticks: FakeClock, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "spoiled", ["DROP TABLE records", "PRAGMA user_version = 0", "PRAGMA user_version = -1", "PRAGMA user_version = 1"]
+)
+def test_a_file_without_its_tables_is_set_aside_like_a_damaged_one(
+    database: Path, open_sqlite: Opener, ticks: FakeClock, caplog: pytest.LogCaptureFixture, spoiled: str
 ) -> None:
     store = open_sqlite()
     put(store, "k", counted(1))
     connection = sqlite3.connect(database)
-    connection.execute("DROP TABLE records")
+    connection.execute(spoiled)
     connection.commit()
     connection.close()
-    assert store.update("k", increment) == 2
+    if spoiled.startswith("DROP"):
+        assert store.update("k", increment) == 2
+    else:
+        store.close()
+        assert open_sqlite().update("k", increment) == 1
     (warning,) = warnings(caplog)
-    assert "no such table: records" in warning
-    assert "it lives in memory" in warning
+    assert "is damaged" in warning
+    assert "state goes into a new file" in warning
+    assert len(set_aside(database)) == 1
 
 
 def test_without_a_place_to_write_health_lives_in_memory(

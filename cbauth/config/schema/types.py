@@ -270,8 +270,14 @@ def parse_store(value: object) -> str:
     """Where health lives: ``memory``, ``sqlite``, ``sqlite:PATH`` or the URL of a Redis."""
     store = parse_text(value)
     wanted = "write `sqlite`, `sqlite:PATH`, `memory`, `redis://HOST` or `rediss://HOST`"
-    if store in ("memory", "sqlite") or (store.startswith("sqlite:") and store[7:].strip(" /")):
+    if store in ("memory", "sqlite"):
         return store
+    if store.startswith("sqlite:"):
+        path = store[7:]
+        if path.startswith((":", "file:", "$")):
+            raise problem("CBA208", "this is not a path", "write a path; for this process alone write `memory`")
+        if path.strip(" /") and path == path.strip() and path.isprintable() and not path.endswith("/"):
+            return store
     if store.startswith("env:"):
         if _VARIABLE.fullmatch(store, 4):
             return store
@@ -279,6 +285,9 @@ def parse_store(value: object) -> str:
     if store.startswith(("redis:", "rediss:")):
         try:
             check_url(store, ("redis", "rediss"), wanted)
+            database = store.partition("://")[2].partition("?")[0].partition("/")[2]
+            if database and not database.isdecimal():
+                raise problem("CBA208", "a Redis database is a number", "write `redis://HOST:PORT/0`")
         except PydanticCustomError as error:
             if error.type == "CBA302":
                 raise problem(

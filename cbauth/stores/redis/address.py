@@ -36,7 +36,8 @@ class Address:
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
             self.prefix = query.pop("prefix", PREFIX)
             plain = urlunsplit(parts._replace(query=urlencode(query)))
-            self.shown = f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}"
+            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+            self.shown = f"{parts.scheme}://{host}:{parts.port or 6379}"
             pool = ConnectionPool.from_url(plain, **_settings(query))
             database = int(pool.connection_kwargs.get("db") or 0)
             pool.make_connection()  # connects to nobody yet, but looks at all of the query

@@ -139,7 +139,8 @@ class Link:
 
     def subscribe(self) -> PubSub:
         """A subscription to the changes that others make; the caller closes it."""
-        ear = PubSub(self._pool)
+        pool = self._pool
+        ear = PubSub(pool)
         try:
             ear.psubscribe(*self._channels)
             left = len(self._channels)
@@ -149,7 +150,9 @@ class Link:
                     raise TimeoutError
                 left -= message["type"] == "psubscribe"
         except (RedisError, OSError) as error:
-            ear.close()
+            with suppress(RedisError, OSError):
+                ear.close()
+                pool.disconnect()  # a handshake that broke off leaves its socket open
             raise self.trouble(error) from None
         return ear
 
@@ -224,7 +227,8 @@ class Link:
         self._pool = self.address.pool()  # a cluster may have chosen another node: ask the one that was named
         if isinstance(error, TimeoutError):
             return AwayError("it does not answer in time")
-        return AwayError(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        said = str(error).splitlines()[0].partition(" script: ")[0] if str(error) else type(error).__name__
+        return AwayError(said)
 
     def _heard(self, asked: float, clock: float) -> None:
         """Learn the server's clock from an answer, unless what we know is within the error of this measurement."""

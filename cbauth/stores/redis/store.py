@@ -244,8 +244,9 @@ class RedisStore:
         self._online = False
         self._link.drop()
         if not self._trouble and not self._closed:
-            self._trouble = f"Redis at {self._address.shown} is away ({error})"
-            _log.warning("%s: state lives in memory until it is back", self._trouble)
+            where = f"Redis at {self._address.shown} cannot be used"
+            self._trouble = str(error) if isinstance(error, RefusedError) else f"{where} ({error})"
+            _log.warning("%s: state lives in memory until that works", self._trouble)
 
     # the listener
 

@@ -20,8 +20,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
-from cbauth.errors import StoreError
-from cbauth.stores.sqlite.schema import connect
+from cbauth.stores.sqlite.schema import DamagedError, connect
 
 __all__ = ["Found", "StateFile", "Trouble", "diagnose"]
 
@@ -39,13 +38,13 @@ class Found(Enum):
 
     SAME = "the one that was open before"
     OTHER = "one that was not known"
-    REPLACEMENT = "a new one, for one that was damaged"
+    REPLACEMENT = "another one, for one that was damaged or removed"
 
 
 class Trouble(Enum):
     """What an error asks for."""
 
-    BUSY = "somebody else is writing: try again"
+    BUSY = "somebody else is writing: try again, and after a while go on in memory"
     LOST = "the file is not the one that was opened: open it again"
     DAMAGED = "the file is damaged: set it aside"
     UNUSABLE = "the file cannot be read or written: go on in memory"
@@ -64,6 +63,8 @@ _BY_CODE = {
 
 def diagnose(error: Exception) -> Trouble:
     """What to do about an error (SQLite's result codes: https://www.sqlite.org/rescode.html)."""
+    if isinstance(error, DamagedError):
+        return Trouble.DAMAGED
     code = getattr(error, "sqlite_errorcode", None)
     return Trouble.UNUSABLE if code is None else _BY_CODE.get(code & 0xFF, Trouble.UNUSABLE)
 
@@ -109,6 +110,9 @@ class StateFile:
         self._inode = _inode(self.path)
         connection = connect(self.path)
         self._inode = _inode(self.path)
+        if self._known is not None and self._inode != self._known and not self._replaced:
+            self._replaced = True
+            _log.warning("%s was removed or replaced while in use: what is known here goes into the new one", self.path)
         found = Found.REPLACEMENT if self._replaced else Found.SAME if self._inode == self._known else Found.OTHER
         try:
             self._welcome(connection, found)
@@ -129,21 +133,17 @@ class StateFile:
             self.disconnect()
 
     def cope(self, error: Exception, waited: float) -> float:
-        """Do what an error asks for, so that the next try may work; gives the seconds waited in all.
-
-        Raises ``StoreError`` when somebody else keeps the file locked for longer than ``patience``.
-        """
+        """Do what an error asks for, so that the next try may work; gives the seconds waited in all."""
         self.roll_back()
         trouble = diagnose(error)
         if trouble is Trouble.BUSY:
-            if waited >= self._patience:
-                raise StoreError(
-                    f"{self.path} has been locked by another program for {self._patience:g} s: end that program, or"
-                    " name another file in `state.store`"
-                ) from error
+            if self.trouble or waited >= self._patience:  # whoever has waited in vain once waits no more
+                self._go_without(error, "another program has locked it: end that program, or name another file")
+                return waited
+            began = self._ticks()
             pause = random.uniform(PAUSE / 20, PAUSE)
             self._sleep(pause)
-            return waited + pause
+            return waited + max(pause, self._ticks() - began)
         now = self._ticks()
         if trouble is Trouble.UNUSABLE or now < self._mended_at + REPRIEVE:
             self._go_without(error)
@@ -172,11 +172,12 @@ class StateFile:
     def __del__(self) -> None:
         self.disconnect()
 
-    def _go_without(self, error: Exception) -> None:
+    def _go_without(self, error: Exception, advice: str = "") -> None:
         self.disconnect()
         self._retry_at = self._ticks() + REPRIEVE
         if not self.trouble:
-            self.trouble = f"state cannot be kept in {self.path} ({getattr(error, 'strerror', None) or error})"
+            reason = advice or getattr(error, "strerror", None) or f"{error}: see that you may write it and its folder"
+            self.trouble = f"state cannot be kept in {self.path} ({reason})"
             _log.warning("%s: it lives in memory until that works", self.trouble)
 
     def _set_aside(self, error: Exception) -> None:

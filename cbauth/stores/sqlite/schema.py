@@ -10,7 +10,7 @@ from pathlib import Path
 from cbauth.errors import StoreError
 from cbauth.stores.sqlite.folder import make_private_folder
 
-__all__ = ["connect"]
+__all__ = ["DamagedError", "connect"]
 
 APPLICATION = 0x63624175
 """Marks a file as cbauth's (``PRAGMA application_id``), so that nobody else's database is ever touched."""
@@ -40,11 +40,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """The statements that lead from each version of the schema (``PRAGMA user_version``) to the next."""
 
 
+class DamagedError(Exception):
+    """The file is cbauth's and sound as a database, but not what cbauth has made."""
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file, creating it for its owner alone, and bring its schema up to date.
 
-    Raises ``StoreError`` for a file that is not cbauth's or that a newer version wrote, else ``sqlite3.Error`` or
-    ``OSError``.
+    Raises ``StoreError`` for a file that is not cbauth's or that a newer version wrote, ``DamagedError`` for one
+    without its tables, else ``sqlite3.Error`` or ``OSError``.
     """
     make_private_folder(path.parent)
     _create(path)
@@ -60,6 +64,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
         if version < len(MIGRATIONS):
             _migrate(connection, path)
+        if not _number(connection, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'records'"):
+            raise DamagedError("its table is gone")
     except BaseException:
         connection.close()
         raise
@@ -78,9 +84,16 @@ def _create(path: Path) -> None:
 
 def _make_private(path: Path) -> None:
     """Take a file back that others may read. What SQLite puts beside it gets the same mode."""
-    if os.name == "posix" and path.stat().st_mode & 0o077:
+    if os.name != "posix":
+        return
+    if path.stat().st_mode & 0o077:
         with suppress(PermissionError):
             path.chmod(0o600)
+    for side in ("-wal", "-shm"):  # made while the file was read-only, they would keep it so
+        beside = path.with_name(path.name + side)
+        with suppress(OSError):
+            if beside.stat().st_mode & 0o600 != 0o600:
+                beside.chmod(0o600)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
@@ -94,6 +107,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         raise StoreError(
             f"{path} was written by a newer version of cbauth: upgrade cbauth, or name another file in `state.store`"
         )
+    if version < 0 or (application == APPLICATION and bool(version) != bool(tables)):
+        raise DamagedError("its tables are not those of its version")
     return version
 
 
@@ -102,7 +117,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for statements in MIGRATIONS[_version(connection, path) :]:
         for statement in statements:
-            connection.execute(statement)
+            try:
+                connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
+                    raise DamagedError(f"it cannot be brought up to date: {error}") from error
+                raise
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")
 

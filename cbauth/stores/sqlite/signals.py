@@ -24,7 +24,8 @@ from typing import TypeAlias
 
 __all__ = ["CHANGED", "SLOTS", "WAITING", "Signals"]
 
-CHANGED, WAITING, LATEST, FIRST = 0, 1, 2, 8
+CHANGED, WAITING, LATEST, MARK, FIRST = 0, 1, 2, 7, 8
+MAGIC = int.from_bytes(b"cbauth 1", "little")
 SLOTS = 64
 WORDS = FIRST + SLOTS
 SIZE = 8 * WORDS
@@ -52,14 +53,20 @@ class Signals:
         self._next = self._me
 
     def attach(self) -> Words:
-        """Share the words. Without a file to map (a full disk, an odd file system) they stay this process's own."""
+        """Share the words. Without a file of ours to map (a full disk, somebody else's file) they stay one's own."""
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
         with suppress(OSError, ValueError):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            descriptor = os.open(self.path, flags, 0o600)
             try:
-                if os.fstat(descriptor).st_size < SIZE:
+                if os.fstat(descriptor).st_size == 0:
                     # Written, not only made longer: a hole that a full disk cannot fill would kill whoever touches it.
-                    os.write(descriptor, bytes(SIZE))
-                self.words, self.shared = memoryview(mmap.mmap(descriptor, SIZE)).cast("Q"), True
+                    fresh = array("Q", bytes(SIZE))
+                    fresh[MARK] = MAGIC
+                    os.write(descriptor, fresh.tobytes())
+                if os.fstat(descriptor).st_size == SIZE:
+                    words = memoryview(mmap.mmap(descriptor, SIZE)).cast("Q")
+                    if words[MARK] == MAGIC:
+                        self.words, self.shared = words, True
             finally:
                 os.close(descriptor)
         return self.words

@@ -13,6 +13,7 @@ the newest (compare and set). Otherwise it is a transaction that reads the row f
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -33,6 +34,7 @@ from cbauth.stores.memory import Journal
 from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
 from cbauth.stores.sqlite.mounts import refuse_network
 from cbauth.stores.sqlite.rows import Place, Row, Rows
+from cbauth.stores.sqlite.schema import DamagedError
 from cbauth.stores.sqlite.signals import CHANGED, SLOTS, WAITING, Signals
 
 __all__ = ["SqliteStore"]
@@ -45,8 +47,8 @@ POLL = 1.0
 """Seconds between looks while nothing seems to happen."""
 YIELD = 0.0001
 """Seconds that somebody who wrote last leaves to those who wait."""
-PATIENCE = 5.0
-"""Seconds to wait for others to finish writing; a change takes them a fraction of a millisecond."""
+PATIENCE = 1.0
+"""Seconds to wait for others to finish writing, which takes them a fraction of a millisecond; then memory has to do."""
 TIDY = 3600.0
 """Seconds between removals of rows that nobody misses."""
 SCAN_SHARE = 0.02
@@ -56,7 +58,7 @@ SCAN_SHARE = 0.02
 class SqliteStore:
     """Records of one ``namespace`` in a SQLite file. ``clock`` gives epoch seconds, ``ticks`` seconds that never jump.
 
-    ``patience``: seconds to wait for others who write, before ``update`` raises ``StoreError``.
+    ``patience``: seconds to wait for others who write, before changes stay in memory for a while.
 
     Raises ``StoreError`` for a file that is not cbauth's, that a newer version wrote, or that lies on a network file
     system.
@@ -74,6 +76,8 @@ class SqliteStore:
     ) -> None:
         self.path = Path(path).absolute()
         refuse_network(self.path)
+        if os.path.isdir(self.path):
+            raise StoreError(f"{self.path} is a folder: name a file in `state.store`")
         self._namespace = namespace
         self.clock = clock
         self._ticks = ticks
@@ -132,10 +136,7 @@ class SqliteStore:
     # writing
 
     def update(self, key: str, transition: Transition[R]) -> R:
-        """Apply ``transition`` to the newest record, atomically over all processes.
-
-        Raises ``StoreError`` when another program keeps the file locked for longer than the store's patience.
-        """
+        """Apply ``transition`` to the newest record, atomically over all processes; in memory while that cannot be."""
         if self._words[WAITING] and self._signals.is_awaited():
             self._sleep(YIELD)
         if self._words[CHANGED] != self._heard or self._ticks() >= self._look_at:
@@ -186,7 +187,7 @@ class SqliteStore:
             file.turn = turn = file.turn + 1
             try:
                 connection = self._begin(key)
-            except (sqlite3.Error, OSError, StoreError) as error:
+            except (sqlite3.Error, OSError, StoreError, DamagedError) as error:
                 waited = self._cope(error, waited)
                 continue
             place, before = self._rows.places.get(key), self._journal.read(key)
@@ -257,7 +258,7 @@ class SqliteStore:
                 self._take(row)
 
     def _cope(self, error: Exception, waited: float) -> float:
-        """Do what an error asks for; gives the seconds waited in all. Raises ``StoreError`` at the end of patience."""
+        """Do what an error asks for; gives the seconds waited in all."""
         self._signals.wait()
         return self._file.cope(error, waited)
 
@@ -269,7 +270,7 @@ class SqliteStore:
             try:
                 self._file.reach()
                 return
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, DamagedError) as error:
                 waited = self._cope(error, waited)
 
     def _welcome(self, connection: sqlite3.Connection, found: Found) -> None:
@@ -337,10 +338,10 @@ class SqliteStore:
                     for row in self._rows.news(connection, slots):
                         self._take(row)
             self._heard = signal
-        except (sqlite3.Error, OSError, StoreError) as error:
+        except (sqlite3.Error, OSError, StoreError, DamagedError) as error:
             self._again |= slots
             self._look_at = self._ticks() + GLANCE
-            if diagnose(error) is not Trouble.BUSY:
+            if diagnose(error) is not Trouble.BUSY or file.trouble:
                 file.cope(error, 0.0)
         finally:
             self._door.release()
