@@ -15,7 +15,9 @@ VENV := .venv
 BENCH := .venv-bench
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 
+# The identity provider of the tests, and the Node it runs on where the system's is too old.
 PROVIDER := tests/support/identity/node_modules
+NODE := node@22.23.3
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -67,6 +69,10 @@ node:
 $(PROVIDER)/.made: $(PROVIDER:node_modules=package.json) $(PROVIDER:node_modules=package-lock.json) | node
 	@echo "Installing the identity provider of the tests into $(@D); this happens once."
 	@cd $(@D:node_modules=.) && npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@node --eval 'process.exit(URL.parse && require("crypto").hash ? 0 : 1)' || { \
+	    echo "This Node is too old for it (Debian 12 brings 18): a newer one goes into $(@D), for the tests alone."; \
+	    cd $(@D:node_modules=.) && npm install --no-save --no-audit --no-fund --loglevel=error $(NODE); \
+	}
 	@touch $@
 
 clean:

@@ -17,11 +17,18 @@ import pytest
 import requests
 
 from tests.support.identity import BASIC, POST, PUBLIC, Client, IdentityProvider, PageError, faults
-from tests.support.processes import eventually
+from tests.support.processes import Processes, eventually
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 REDIRECT = "http://127.0.0.1:49152/callback"
 SOON = 20.0
+STARTED = """
+import sys
+from pathlib import Path
+from tests.support.identity import IdentityProvider
+provider = IdentityProvider(Path(sys.argv[1]))
+provider.start()
+"""
 
 
 @pytest.fixture
@@ -443,10 +450,26 @@ def test_every_process_has_its_own_port_and_ends_with_its_context(tmp_path: Path
         http.get(first.url("discovery"), timeout=SOON)
 
 
-def test_a_process_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_start_says_why(tmp_path: Path) -> None:
     node = tmp_path / "node"
     node.write_text("#!/bin/sh\necho 'no such package' >&2\nexit 1\n", "utf-8")
     node.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(AssertionError, match="no such package"):
-        IdentityProvider(tmp_path).start()
+        IdentityProvider(tmp_path, node).start()
+
+
+def test_a_provider_does_not_outlive_the_process_that_started_it(tmp_path: Path, http: requests.Session) -> None:
+    with Processes() as processes:
+        parent = processes.start(STARTED, tmp_path)
+        discovery = parent.ask("provider.url('discovery')")
+        assert http.get(discovery, timeout=SOON).ok
+        parent.kill()
+    assert eventually(lambda: is_gone(http, discovery))
+
+
+def is_gone(http: requests.Session, url: str) -> bool:
+    try:
+        http.get(url, timeout=SOON)
+    except requests.ConnectionError:
+        return True
+    return False

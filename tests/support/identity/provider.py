@@ -21,6 +21,8 @@ from tests.support.identity.faults import Fault
 __all__ = ["BASIC", "POST", "PUBLIC", "Client", "Endpoint", "Exchange", "IdentityProvider", "Method"]
 
 SERVER = Path(__file__).with_name("server.mjs")
+NEWER_NODE = SERVER.parent / "node_modules/.bin/node"
+"""Where `make tools` puts a Node if the system's is too old."""
 ME = "me@acme.example"
 
 Endpoint = Literal[
@@ -73,12 +75,13 @@ class Exchange:
 class IdentityProvider:
     """A provider on a port of its own, with the three clients above. A context manager.
 
-    ``folder`` takes the log of the process. Native redirect URIs are ``http://127.0.0.1/callback`` and
-    ``http://127.0.0.1/``, with any port.
+    ``folder`` takes the log of the process; ``node`` is the program that runs it. The redirect URIs of the three are
+    ``http://127.0.0.1/callback`` and ``http://127.0.0.1/``, with any port (RFC 8252 section 7.3).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, node: Path | None = None) -> None:
         self._log = folder / "identity-provider.log"
+        self._node = node or (NEWER_NODE if NEWER_NODE.exists() else None)
         self._process: subprocess.Popen[bytes] | None = None
         self._control = ""
         self._secrets: dict[str, str] = {}
@@ -88,7 +91,7 @@ class IdentityProvider:
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        node = shutil.which("node")
+        node = self._node or shutil.which("node")
         assert node is not None, "node is not installed: `make tools` does it"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -1,8 +1,6 @@
 // An identity provider on loopback for the tests: oidc-provider, with a consent page, a ledger, faults on order, and a
 // control channel. Prints one line of JSON when it is ready, and ends when its standard input does.
 
-import './older-node.mjs';
-
 import { Console } from 'node:console';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -76,13 +74,13 @@ const answerOf = provider.callback();
 function exchange(endpoint, req, url) {
   const parameters = Object.fromEntries([...url.searchParams, ...new URLSearchParams(req.body)]);
   const [scheme, credentials] = (req.headers.authorization ?? '').split(' ');
-  const basic = scheme === 'Basic' ? Buffer.from(credentials, 'base64').toString().split(':') : [];
+  const [user] = scheme === 'Basic' ? Buffer.from(credentials ?? '', 'base64').toString().split(':') : [''];
   storage.note(parameters);
   return {
     endpoint,
     method: req.method,
     path: url.pathname,
-    client: parameters.client_id ?? decodeURIComponent(basic[0] ?? ''),
+    client: parameters.client_id ?? new URLSearchParams(`user=${user}`).get('user'),
     grant: parameters.grant_type ?? '',
     parameters,
     headers: req.headers,

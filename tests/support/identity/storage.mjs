@@ -77,7 +77,9 @@ export class Storage {
 
   /** Take back the grant that a token came from, with all its tokens. */
   revokeGrantOf(token) {
-    this.#revoke(this.#find(token).grantId);
+    const { grantId } = this.#find(token);
+    if (!grantId) throw new Error('nobody has granted this yet');
+    this.#revoke(grantId);
   }
 
   /** Take back everything that an account has granted. */
