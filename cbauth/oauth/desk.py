@@ -273,7 +273,7 @@ class Desk:
 
     # user info and revocation
 
-    def user_info(self, target: Target, token: Callable[[], str], renew: Callable[[str, str], None]) -> dict[str, Any]:
+    def user_info(self, target: Target, token: Callable[[], str], renew: Callable[[str, Secret], None]) -> dict[str, Any]:
         """What the provider says about the user; a token that it refuses is refreshed once."""
         url = self._directory.endpoints(target, "userinfo").userinfo
         if url is None:
@@ -283,7 +283,7 @@ class Desk:
             return ask_user_info(url, first)
         except RefusedError:
             pass
-        renew(target.id, first.reveal())
+        renew(target.id, first)
         return ask_user_info(url, Secret(token()))
 
     def revoke(self, target: Target, credential: Credential) -> str:

@@ -30,7 +30,7 @@ from cbauth.secrets import Secret
 if TYPE_CHECKING:
     from cbauth.oauth.endpoint import TokenEndpoint, TokenError
 
-__all__ = ["Held", "Keeper", "Told", "due", "renewed"]
+__all__ = ["Held", "Keeper", "Told", "due", "over", "renewed"]
 
 PATIENCE = 90.0
 """Seconds to wait for somebody else's refresh, which gives up sooner."""
@@ -75,6 +75,13 @@ class _Failure(NamedTuple):
     error: AuthError
 
 
+class _Ended(NamedTuple):
+    """A login that is lost: the access token it had, and since when (epoch seconds) that one is refused as well."""
+
+    access_token: Secret
+    refused_at: float | None
+
+
 class Keeper:
     """The logins in one store. ``endpoint`` gives a target's token endpoint; ``sleep`` waits between two tries."""
 
@@ -97,8 +104,10 @@ class Keeper:
         self._locks: dict[str, threading.Lock] = {}
         self._failures: dict[str, _Failure] = {}
         self._again_at: dict[str, float] = {}
-        self._ended: dict[str, Secret] = {}
+        self._ended: dict[str, _Ended] = {}
         self._unsaved: dict[str, tuple[Secret | None, Credential]] = {}
+        self._changes = 0
+        self._holding = threading.Lock()
 
     # reading
 
@@ -116,11 +125,13 @@ class Keeper:
         return seen.credential
 
     def read(self, key: str) -> Credential | None:
-        """The login as it is now, without its refresh token if that is known to be refused. Raises ``StoreError``."""
+        """The login as it is now, without what is known to be refused. Raises ``StoreError``."""
         store = self._open()
         credential = self._newest(store, key)
-        if credential is not None and self._ended.get(key) == credential.access_token:
-            credential = replace(credential, refresh_token=None)
+        ended = self._ended.get(key)
+        if credential is not None and ended is not None and ended.access_token == credential.access_token:
+            ends = credential.expires_at if ended.refused_at is None else ended.refused_at
+            credential = replace(credential, refresh_token=None, expires_at=ends)
         self._seen[key] = _Seen(monotonic() + store.fresh_for, credential)
         return credential
 
@@ -148,17 +159,18 @@ class Keeper:
         Raises ``LoginRequiredError`` when only a person can help, ``RefreshError`` when it cannot be had, and
         ``StoreError``.
         """
+        changes = self._changes
         credential = self.read(target.key)
         now = self._clock()
         if credential is None:
             raise LoginRequiredError(target.id, command=target.command)
         if not due(target, credential, now):
-            return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before))
-        if not expired(credential.expires_at, credential.received_at, now):
-            return self._renewed_early(target, credential, now)
-        return self._hold_new(target, self.renew(target, lambda found: not due(target, found, self._clock())))
+            return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before), changes)
+        if not over(credential, now):
+            return self._renewed_early(target, credential, now, changes)
+        return self.renew(target, lambda found: not due(target, found, self._clock())).access_token.reveal()
 
-    def _renewed_early(self, target: Target, credential: Credential, now: float) -> str:
+    def _renewed_early(self, target: Target, credential: Credential, now: float, changes: int) -> str:
         """The token if it cannot be renewed right now, else the new one."""
         if credential.refreshable and now >= self._again_at.get(target.key, now):
             try:
@@ -167,26 +179,36 @@ class Keeper:
                 _log.info("the token of %s is still good, but could not be renewed: %s", target.id, error)
                 self._again_at[target.key] = now + PAUSE
             else:
-                return self._hold_new(target, new)
+                return new.access_token.reveal()
         end = credential.expires_at or now
-        return self._hold(target, credential, min(end, max(now, self._again_at.get(target.key, end))))
+        return self._hold(target, credential, min(end, max(now, self._again_at.get(target.key, end))), changes)
 
-    def _hold_new(self, target: Target, credential: Credential) -> str:
-        return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before))
+    def _hold(self, target: Target, credential: Credential, until: float, changes: int) -> str:
+        """Give a token out, and keep it at hand for as long as nobody can have changed it unseen.
 
-    def _hold(self, target: Target, credential: Credential, until: float) -> str:
-        """Give a token out, and keep it at hand for as long as nobody can have changed it unseen."""
+        ``changes``: how many there had been when it was read. Whoever has changed something since is not undone.
+        """
         now = self._clock()
         token = credential.access_token.reveal()
-        self.held[target.id] = Held(now, min(until, now + self._open().fresh_for), token)
+        with self._holding:
+            if self._changes == changes:
+                self.held[target.id] = Held(now, min(until, now + self._open().fresh_for), token)
         return token
 
     # refreshing
 
-    def renew(self, target: Target, good: Callable[[Credential], bool], *, early: bool = False) -> Credential:
-        """The login with new tokens, unless somebody has already put ``good`` ones there. ``early``: try once, now.
+    def renew(
+        self,
+        target: Target,
+        good: Callable[[Credential], bool],
+        *,
+        early: bool = False,
+        refused: Secret | None = None,
+    ) -> Credential:
+        """The login with new tokens, unless somebody has already put ``good`` ones there.
 
-        Raises ``LoginRequiredError``, ``RefreshError``, ``StoreError``.
+        ``early``: try once, now. ``refused``: the access token that somebody did not accept. Raises
+        ``LoginRequiredError``, ``RefreshError``, ``StoreError``.
         """
         patience = 0.0 if early else PATIENCE
         begun = monotonic()
@@ -203,9 +225,10 @@ class Keeper:
                 credential = self._stored(target)
                 if good(credential):
                     return credential
-                credential, happened, error = self._refreshed(target, credential, early)
+                credential, happened, error = self._refreshed(target, credential, early, refused)
             if error is not None:
-                self._failures[target.key] = _Failure(monotonic(), error)
+                if not early:  # others have more patience
+                    self._failures[target.key] = _Failure(monotonic(), _again(error))
                 raise error
             return credential
         finally:
@@ -220,12 +243,13 @@ class Keeper:
         return credential
 
     def _refreshed(
-        self, target: Target, credential: Credential, early: bool
+        self, target: Target, credential: Credential, early: bool, refused: Secret | None
     ) -> tuple[Credential, str | None, AuthError | None]:
         """The login with new tokens; which event that is; why not."""
         for _ in range(2):
             if credential.refresh_token is None:
-                return credential, self._end(target, credential), self._over(target, "the login has expired")
+                why = "the login has expired" if refused is None else "the provider no longer accepts the login"
+                return credential, self._end(target, credential, refused), self._over(target, why)
             answer = self._ask(target, credential, early)
             if isinstance(answer, TokenResponse):
                 new = renewed(credential, answer, self._clock())
@@ -239,7 +263,8 @@ class Keeper:
             credential = found  # by somebody who does not know our locks: another machine, or another program
             if not due(target, found, self._clock()):
                 return found, None, None
-        return credential, self._end(target, credential), self._over(target, "the provider no longer accepts the login")
+        why = "the provider no longer accepts the login"
+        return credential, self._end(target, credential, refused), self._over(target, why)
 
     def _ask(self, target: Target, credential: Credential, early: bool) -> TokenResponse | AuthError | None:
         """What the token endpoint answers; ``None`` when it says that the login is lost."""
@@ -258,13 +283,16 @@ class Keeper:
             return answer
         return None if answer.lost else _refusal(what, target, answer)
 
-    def _end(self, target: Target, credential: Credential) -> str | None:
+    def _end(self, target: Target, credential: Credential, refused: Secret | None) -> str | None:
         """Remember that a login is lost; the event, unless that was told before."""
-        if self._ended.get(target.key) == credential.access_token:
-            return None
-        self._ended[target.key] = credential.access_token
-        self._seen.pop(target.key, None)
-        return "token:expired"
+        known = self._ended.get(target.key)
+        told = known is not None and known.access_token == credential.access_token
+        refused_at = known.refused_at if known is not None and told else None
+        if refused == credential.access_token:
+            refused_at = self._clock()
+        self._ended[target.key] = _Ended(credential.access_token, refused_at)
+        self._forget(target.key)
+        return None if told else "token:expired"
 
     def _over(self, target: Target, reason: str) -> LoginRequiredError:
         return LoginRequiredError(target.id, command=target.command, reason=reason)
@@ -305,17 +333,34 @@ class Keeper:
         """Look again: something has changed."""
         self._seen.pop(key, None)
         self._again_at.pop(key, None)
-        self.held.clear()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Have no token at hand; nobody who has read one before puts it there."""
+        with self._holding:
+            self._changes += 1
+            self.held.clear()
 
     def after_fork_in_child(self) -> None:
         """Locks that somebody held in the parent are nobody's here."""
         self._locks = {}
+        self._holding = threading.Lock()
 
 
 def due(target: Target, credential: Credential, now: float) -> bool:
     """Whether a token should be renewed at ``now``."""
     start = renew_at(*_life(credential), target.client.refresh_before)
     return now >= start or expired(credential.expires_at, credential.received_at, now)
+
+
+def over(credential: Credential, now: float) -> bool:
+    """Whether a token is worth nothing any more at ``now``, as far as the clock can tell.
+
+    One that comes from the future is renewed if it can be; if not, only its provider knows how old it is.
+    """
+    if credential.refreshable:
+        return expired(credential.expires_at, credential.received_at, now)
+    return credential.expires_at is not None and now >= credential.expires_at
 
 
 def renewed(credential: Credential, answer: TokenResponse, now: float) -> Credential:

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from cbauth.config import builtin_providers
-from cbauth.core.tokens import expired, renew_at
+from cbauth.core.tokens import renew_at
 from cbauth.errors import ConfigError, LoginRequiredError
 from cbauth.events import Event, EventBus, Handler
 from cbauth.oauth.ahead import GLANCE, Ahead
 from cbauth.oauth.credentials import Credential, CredentialStore
 from cbauth.oauth.directory import Directory
-from cbauth.oauth.keeper import Keeper, due
+from cbauth.oauth.keeper import Keeper, due, over
 from cbauth.oauth.pkce import PKCEChallenge, generate_pkce
 from cbauth.oauth.settings import a_number, a_port, client_from, open_store
 from cbauth.oauth.targets import Target
 from cbauth.plan import OAuthClient, Plan
-from cbauth.secrets import Given
+from cbauth.secrets import Given, Secret
 
 if TYPE_CHECKING:
     from cbauth.oauth.desk import Desk
@@ -93,7 +93,7 @@ class OAuthManager:
     def adopt(self, plan: Plan) -> None:
         """Serve the profiles and providers of ``plan`` instead of those before. Where logins are kept stays."""
         self._directory.adopt(plan)
-        self._held.clear()
+        self._keeper.let_go()
 
     # who can log in
 
@@ -132,7 +132,7 @@ class OAuthManager:
                 secret=None if client_secret is None else Given(client_secret),
             )
         )
-        self._held.clear()
+        self._keeper.let_go()
 
     # logging in
 
@@ -197,11 +197,13 @@ class OAuthManager:
         """Refresh now, whatever the clock says. Raises as ``get_access_token`` does."""
         return self._keeper.renew(self._known(credential_id), lambda found: False)
 
-    def renew(self, credential_id: str, refused: str) -> None:
+    def renew(self, credential_id: str, refused: Secret) -> None:
         """Replace an access token that was refused, unless somebody has done so since. Raises likewise."""
         target = self._known(credential_id)
         self._keeper.renew(
-            target, lambda found: found.access_token.reveal() != refused and not self._is_due(target, found)
+            target,
+            lambda found: found.access_token != refused and not self._is_due(target, found),
+            refused=refused,
         )
 
     def schedule_refresh(self, credential_id: str) -> None:
@@ -210,7 +212,7 @@ class OAuthManager:
 
     def is_token_expired(self, credential: Credential) -> bool:
         """Whether the access token is past its end."""
-        return expired(credential.expires_at, credential.received_at, self._clock())
+        return over(credential, self._clock())
 
     # logins
 
