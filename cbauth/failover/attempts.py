@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from cbauth.core.health import BREAKER_KINDS, HARMLESS
-from cbauth.errors import AttemptRecord, CbauthError, LoginRequiredError, Refusal, UnavailableError
+from cbauth.errors import AttemptRecord, AuthError, CbauthError, LoginRequiredError, Refusal, UnavailableError
 from cbauth.failover.engine import Engine
 from cbauth.failover.lease import Lease, is_harmless, is_unready, open_lease, outcome_of, prefetch
 from cbauth.failover.lineup import Choice, judge
@@ -127,7 +127,7 @@ class Attempts:
         self._last_error: BaseException | None = None
         self._failed_id: str | None = None
         self._same: Lease | None = None
-        self._renewed: dict[str, Lease | None] = {}
+        self._renewed: dict[str, Lease | CbauthError] = {}
         self._tried: set[tuple[str, str | None]] = set()
         self._rounds: dict[tuple[str, str | None], int] = {}
         self._rest_until: dict[tuple[str, str | None], float] = {}
@@ -275,10 +275,15 @@ class Attempts:
             lease.settle(error)
             self._finished = True
             return False
-        if outcome.kind == "auth" and self._renew(lease):
-            lease.close()
-            self._same = lease
-            return True
+        if outcome.kind == "auth":
+            trouble = self._renew(lease)
+            if trouble is None:
+                lease.close()
+                self._same = lease
+                return True
+            if is_unready(trouble):
+                self._pass_over(lease, trouble)
+                return True
         lease.settle(error)
         self._last_error = error
         self._note(lease, outcome.kind, outcome.message, outcome.retry_after)
@@ -299,22 +304,25 @@ class Attempts:
         self._last_error = error
         self._note(lease, "auth", str(error), None)
 
-    def _renew(self, lease: Lease) -> bool:
-        """Refresh an OAuth token that was refused, once per request and profile; whether to ask again.
+    def _renew(self, lease: Lease) -> CbauthError | None:
+        """Refresh an OAuth token that was refused, once per request and profile; why not, or ``None`` to ask again.
 
         Asking twice about one lease gives the same answer and refreshes once.
         """
         source = lease.member.source
         if not isinstance(source, RenewableSource):
-            return False
+            return AuthError("this credential cannot be renewed", profile_id=lease.profile_id)
         if lease.profile_id not in self._renewed:
             try:
                 source.renew(lease.secret)
-            except CbauthError:
-                self._renewed[lease.profile_id] = None
+            except CbauthError as error:
+                self._renewed[lease.profile_id] = error.with_traceback(None)
             else:
                 self._renewed[lease.profile_id] = lease
-        return self._renewed[lease.profile_id] is lease
+        found = self._renewed[lease.profile_id]
+        if found is lease:
+            return None
+        return found if isinstance(found, CbauthError) else AuthError("the renewed token was refused, too")
 
     async def renew_async(self, lease: Lease, error: BaseException) -> None:
         """Do the refreshing that ``settle`` would do, off the event loop."""

@@ -43,6 +43,7 @@ class Lease:
         "_choice",
         "_done",
         "_engine",
+        "_failure",
         "_model",
         "_read",
         "_reason",
@@ -71,6 +72,7 @@ class Lease:
         self._done = False
         self._read = False
         self._secret: Secret | None = None
+        self._failure: AuthError | None = None
         self._model = model
         self._reason = reason
         self.committed = False
@@ -118,6 +120,8 @@ class Lease:
 
     def _reveal(self) -> str:
         self._read = True
+        if self._failure is not None:
+            raise self._failure
         if self._secret is None:
             self._secret = self._choice.member.source.get()
         return self._secret.reveal()
@@ -143,9 +147,15 @@ class Lease:
         return self._done
 
     def fetch(self) -> None:
-        """Get a slow credential ready ahead of its first reading (which alone makes the lease count)."""
+        """Get a slow credential ready ahead of its first reading (which alone makes the lease count).
+
+        A failure is raised there: whoever reads it must not wait once more.
+        """
         if self._secret is None and self._choice.member.source.slow:
-            self._secret = self._choice.member.source.get()
+            try:
+                self._secret = self._choice.member.source.get()
+            except AuthError as error:
+                self._failure = error.with_traceback(None)
 
     def commit(self) -> None:
         """Say that output has begun: a later failure is recorded, but never retried."""
@@ -298,10 +308,7 @@ async def prefetch(lease: Lease) -> None:
     if lease.member.source.slow:
         import asyncio
 
-        try:
-            await asyncio.to_thread(lease.fetch)
-        except AuthError:
-            return
+        await asyncio.to_thread(lease.fetch)
 
 
 def is_unready(error: BaseException) -> bool:

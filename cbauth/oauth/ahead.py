@@ -28,7 +28,7 @@ class Ahead:
     """The ids whose tokens are kept fresh. ``renew`` is a bound method; its object may go at any time."""
 
     def __init__(self, renew: Renew, clock: Callable[[], float]) -> None:
-        self._renew: weakref.ref[Renew] = weakref.WeakMethod(renew)
+        self._renew: weakref.ref[Renew] = weakref.WeakMethod(renew, lambda _: self._look_up())
         self._clock = clock
         self._news = threading.Condition()
         self._next: dict[str, float] = {}
@@ -54,6 +54,11 @@ class Ahead:
         """End the thread; whatever request it is making goes on, and is not waited for."""
         with self._news:
             self._next.clear()
+            self._news.notify_all()
+
+    def _look_up(self) -> None:
+        """See that whoever asked for all this is gone."""
+        with self._news:
             self._news.notify_all()
 
     def after_fork_in_child(self) -> None:

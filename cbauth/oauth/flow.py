@@ -112,7 +112,7 @@ class Authorization(Login):
             self._loopback.close()
         with self._taken:
             params = self._params
-            if params is None:
+            if params is None or self._stopped is not None:
                 raise self._stopped or self._late()
         denied = denial(params, self.profile_id)
         if denied is not None:

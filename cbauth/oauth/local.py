@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 
+from cbauth.errors import LoginError
 from cbauth.oauth.loopback import Check, Loopback
 
 __all__ = ["CallbackServer"]
 
 FOREVER = 86400.0
+
+_log = logging.getLogger("cbauth.oauth")
 
 
 class CallbackServer:
@@ -39,8 +43,12 @@ class CallbackServer:
             if params is not None:
                 self._loopback.close()
                 with self._lock:
-                    if not self._closed:
-                        self._loopback = Loopback((self.redirect_uri,), self._check)
+                    try:
+                        if not self._closed:
+                            self._loopback = Loopback((self.redirect_uri,), self._check)
+                    except LoginError as error:  # somebody else has taken the port in between
+                        self._closed = True
+                        _log.warning("no more callbacks are received at %s: %s", self.redirect_uri, error.description)
                 self._redeem(params)
             if self._closed:
                 return

@@ -10,7 +10,9 @@ Laws:
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic
@@ -53,6 +55,7 @@ class Login(ABC):
         self._stopped: LoginError | None = None
         self._credential: Credential | None = None
         self._error: LoginError | None = None
+        _all.add(self)
 
     def start(self) -> None:
         """Let it run."""
@@ -134,13 +137,15 @@ class Login(ABC):
             end = LoginError("failed", str(error), profile_id=self.profile_id)
         except Exception as error:  # its text may hold anything
             end = LoginError("failed", f"internal fault: {type(error).__name__}", profile_id=self.profile_id)
-        self._ended(end)
-        with self._news:
-            if isinstance(end, Credential):
-                self._credential = end
-            else:
-                self._error = end
-            self._news.notify_all()
+        try:
+            self._ended(end)
+        finally:
+            with self._news:
+                if isinstance(end, Credential):
+                    self._credential = end
+                else:
+                    self._error = end
+                self._news.notify_all()
 
     def _answer(self) -> Credential:
         if self._credential is not None:
@@ -150,3 +155,23 @@ class Login(ABC):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a login on its way cannot be pickled or copied")
+
+    def _after_fork_in_child(self) -> None:
+        """It goes on in the parent; here nobody works at it, so nobody may wait for it."""
+        self._news = threading.Condition()
+        if not self.done:
+            self._stopped = self._error = LoginError(
+                "forked", "the login goes on in the process that began it", profile_id=self.profile_id
+            )
+
+
+_all: weakref.WeakSet[Login] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for login in tuple(_all):
+        login._after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

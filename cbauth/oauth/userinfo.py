@@ -25,13 +25,9 @@ class RefusedError(AuthError):
 
 def ask_user_info(url: str, token: Secret) -> dict[str, Any]:
     """The claims about the user. Raises ``AuthError``."""
-    try:
-        with Session() as session:
-            session.headers["Authorization"] = f"Bearer {token.reveal()}"
-            session.headers["Accept"] = "application/json"
-            answer = session.ask("GET", url)
-    except (requests.RequestException, OSError) as error:
-        raise AuthError(f"user info cannot be had: {type(error).__name__}") from None
+    answer = _answer(url, token)
+    if isinstance(answer, str):
+        raise AuthError(f"user info cannot be had: {answer}")
     if answer.status_code in (401, 403):
         raise RefusedError(f"user info cannot be had: the token is not accepted (HTTP {answer.status_code})")
     if answer.status_code != 200:
@@ -43,6 +39,17 @@ def ask_user_info(url: str, token: Secret) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise AuthError("user info cannot be had: the answer is no JSON object")
     return data
+
+
+def _answer(url: str, token: Secret) -> requests.Response | str:
+    """The answer, or why there is none: the frames of an exception would hold the token."""
+    try:
+        with Session() as session:
+            session.headers["Authorization"] = f"Bearer {token.reveal()}"
+            session.headers["Accept"] = "application/json"
+            return session.ask("GET", url)
+    except (requests.RequestException, OSError) as error:
+        return type(error).__name__
 
 
 def account_in(extra: Mapping[str, Any]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +20,12 @@ class MemoryCredentials:
     """A dictionary. What could not be stored elsewhere is refused here too."""
 
     description = "memory"
-    fresh_for = 0.0
+    fresh_for = 1.0
 
     def __init__(self) -> None:
         self._logins: dict[str, Credential] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        _all.add(self)
 
     def load(self, key: str) -> Credential | None:
         """The login, if there is one."""
@@ -56,5 +58,21 @@ class MemoryCredentials:
         finally:
             lock.release()
 
+    def _after_fork_in_child(self) -> None:
+        """What another thread of the parent holds is nobody's here."""
+        self._locks = defaultdict(threading.Lock)
+
     def __repr__(self) -> str:
         return f"<{self.description}>"
+
+
+_all: weakref.WeakSet[MemoryCredentials] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for logins in tuple(_all):
+        logins._after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
