@@ -15,7 +15,7 @@ from cbauth.errors import CbauthError
 
 __all__ = ["Ahead"]
 
-GLANCE = 15.0
+GLANCE = 5.0
 """Seconds between two looks at the clock."""
 
 Renew = Callable[[str], float | None]

@@ -14,26 +14,31 @@ Laws:
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from cbauth.core.tokens import TokenResponse, expired, renew_at
+from cbauth.core.tokens import TokenResponse, renew_at
 from cbauth.errors import AuthError, CbauthError, ConfigError, LoginError, LoginRequiredError, RefreshError, StoreError
 from cbauth.oauth.credentials import Credential, CredentialStore
+from cbauth.oauth.lifetimes import due, life, over, renewed
 from cbauth.oauth.targets import Target
 from cbauth.secrets import Secret
 
 if TYPE_CHECKING:
     from cbauth.oauth.endpoint import TokenEndpoint, TokenError
 
-__all__ = ["Held", "Keeper", "Told", "due", "over", "renewed"]
+__all__ = ["Held", "Keeper", "Told"]
 
 PATIENCE = 90.0
 """Seconds to wait for somebody else's refresh, which gives up sooner."""
+FAREWELL = 10.0
+"""Seconds that the end of a program waits for a refresh in another thread."""
 PAUSE = 30.0
 """Seconds between two tries to renew a token that is still good."""
 
@@ -108,6 +113,7 @@ class Keeper:
         self._unsaved: dict[str, tuple[Secret | None, Credential]] = {}
         self._changes = 0
         self._holding = threading.Lock()
+        _all.add(self)
 
     # reading
 
@@ -165,7 +171,7 @@ class Keeper:
         if credential is None:
             raise LoginRequiredError(target.id, command=target.command)
         if not due(target, credential, now):
-            return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before), changes)
+            return self._hold(target, credential, renew_at(*life(credential), target.client.refresh_before), changes)
         if not over(credential, now):
             return self._renewed_early(target, credential, now, changes)
         return self.renew(target, lambda found: not due(target, found, self._clock())).access_token.reveal()
@@ -341,44 +347,16 @@ class Keeper:
             self._changes += 1
             self.held.clear()
 
+    def finish(self, until: float) -> None:
+        """Wait for the refreshes that are under way, until then at most (monotonic seconds)."""
+        for lock in tuple(self._locks.values()):
+            if lock.acquire(timeout=max(0.0, until - monotonic())):
+                lock.release()
+
     def after_fork_in_child(self) -> None:
         """Locks that somebody held in the parent are nobody's here."""
         self._locks = {}
         self._holding = threading.Lock()
-
-
-def due(target: Target, credential: Credential, now: float) -> bool:
-    """Whether a token should be renewed at ``now``."""
-    start = renew_at(*_life(credential), target.client.refresh_before)
-    return now >= start or expired(credential.expires_at, credential.received_at, now)
-
-
-def over(credential: Credential, now: float) -> bool:
-    """Whether a token is worth nothing any more at ``now``, as far as the clock can tell.
-
-    One that comes from the future is renewed if it can be; if not, only its provider knows how old it is.
-    """
-    if credential.refreshable:
-        return expired(credential.expires_at, credential.received_at, now)
-    return credential.expires_at is not None and now >= credential.expires_at
-
-
-def renewed(credential: Credential, answer: TokenResponse, now: float) -> Credential:
-    """The login with what came of a refresh; what the answer does not name stays (RFC 6749 section 6)."""
-    return replace(
-        credential,
-        access_token=Secret(answer.access_token),
-        refresh_token=Secret(answer.refresh_token) if answer.refresh_token else credential.refresh_token,
-        scopes=answer.scopes,
-        expires_at=None if answer.lifetime is None else now + answer.lifetime,
-        lifetime=answer.lifetime,
-        received_at=now,
-        extra={**credential.extra, **answer.extra},
-    )
-
-
-def _life(credential: Credential) -> tuple[float | None, float | None]:
-    return credential.expires_at, credential.lifetime
 
 
 def _refusal(what: str, target: Target, error: TokenError) -> RefreshError:
@@ -391,3 +369,14 @@ def _again(error: AuthError) -> AuthError:
         return LoginRequiredError(error.profile_id or "", command=error.command, reason=error.reason)
     temporary = isinstance(error, RefreshError) and error.temporary
     return RefreshError(error.message, temporary=temporary, profile_id=error.profile_id)
+
+
+_all: weakref.WeakSet[Keeper] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish() -> None:
+    """Programs that end cut their threads off: between a provider's answer and its storing, that would cost a login."""
+    until = monotonic() + FAREWELL
+    for keeper in tuple(_all):
+        keeper.finish(until)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from cbauth.errors import LoginError
 from cbauth.oauth.loopback import Check, Loopback
+from cbauth.oauth.loopback.callback import Place
 
 __all__ = ["CallbackServer"]
 
@@ -17,19 +19,24 @@ _log = logging.getLogger("cbauth.oauth")
 
 
 class CallbackServer:
-    """Receives one callback after the other on one port, until it is closed.
+    """Receives one callback after the other on one port, until it is closed: the first of these that can be had.
 
     ``check`` says which are ours; ``redeem`` is called with each of those, in the server's own thread.
     """
 
-    def __init__(self, redirect_uri: str, check: Check, redeem: Callable[[Mapping[str, str]], None]) -> None:
+    def __init__(self, redirect_uris: Sequence[str], check: Check, redeem: Callable[[Mapping[str, str]], None]) -> None:
         self._check = check
         self._redeem = redeem
         self._closed = False
         self._lock = threading.Lock()
-        self._loopback = Loopback((redirect_uri,), check)
+        self._loopback = Loopback(redirect_uris, check)
         self.redirect_uri = self._loopback.redirect_uri
         threading.Thread(target=self._serve, name="cbauth waits for callbacks", daemon=True).start()
+
+    def receives(self, redirect_uri: str) -> bool:
+        """Whether a registered URI leads here; one without a port leads to any."""
+        here, there = Place.of(self.redirect_uri), Place.of(redirect_uri)
+        return replace(there, port=there.port or here.port) == here
 
     def close(self) -> None:
         """Free the port."""

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cbauth.config import builtin_providers
 from cbauth.core.tokens import renew_at
-from cbauth.errors import ConfigError, LoginRequiredError
+from cbauth.errors import ConfigError, LoginError, LoginRequiredError
 from cbauth.events import Event, EventBus, Handler
 from cbauth.oauth.ahead import GLANCE, Ahead
 from cbauth.oauth.credentials import Credential, CredentialStore
 from cbauth.oauth.directory import Directory
-from cbauth.oauth.keeper import Keeper, due, over
+from cbauth.oauth.keeper import Keeper
+from cbauth.oauth.lifetimes import due, over
 from cbauth.oauth.pkce import PKCEChallenge, generate_pkce
-from cbauth.oauth.settings import a_number, a_port, client_from, open_store
+from cbauth.oauth.settings import a_function, a_number, a_port, a_secret, an_address, client_from, open_store
 from cbauth.oauth.targets import Target
 from cbauth.plan import OAuthClient, Plan
-from cbauth.secrets import Given, Secret
+from cbauth.secrets import Secret
 
 if TYPE_CHECKING:
     from cbauth.oauth.desk import Desk
@@ -63,8 +64,9 @@ class OAuthManager:
         self._port = a_port(port)
         self._timeout = a_number(login_timeout, "login_timeout")
         self._before = a_number(refresh_before, "refresh_before")
-        if not callable(clock):
-            raise ConfigError(f"clock has to be a function that gives epoch seconds, not {type(clock).__name__}")
+        a_function(clock, "clock")
+        if sleep is not None:
+            a_function(sleep, "sleep")
         self._clock = clock
         self._sleep = sleep
         self._bus = EventBus()
@@ -79,14 +81,19 @@ class OAuthManager:
         )
         self._held = self._keeper.held
         self._ahead = Ahead(self._renew_ahead, clock)
+        self._stays_ahead = False
         self._desk: Desk | None = None
         _all.add(self)
 
     @classmethod
     def over(cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time) -> Self:
-        """The manager of a toolkit: it serves the plan's profiles and tells its events with all others."""
+        """The manager of a toolkit: it serves the plan's profiles and tells its events with all others.
+
+        Tokens that were asked for once are renewed ahead from then on.
+        """
         manager = cls(store=plan.credentials, clock=clock)
         manager._bus = bus
+        manager._stays_ahead = True
         manager.adopt(plan)
         return manager
 
@@ -117,6 +124,7 @@ class OAuthManager:
         """
         if not isinstance(provider_id, str) or not provider_id:
             raise ConfigError(f"a provider's id has to be text, not {type(provider_id).__name__}")
+        secret, client_secret = a_secret(client_secret, provider_id), None
         known = builtin_providers().get(provider_id)
         base = (known.oauth if known is not None else None) or OAuthClient()
         settings = {"redirect_uri": redirect_uri, "scopes": scopes, "refresh_before": self._before, **endpoints}
@@ -129,7 +137,7 @@ class OAuthManager:
                 provider_id=provider_id,
                 provider_name=known.name if known is not None else provider_id,
                 client=client,
-                secret=None if client_secret is None else Given(client_secret),
+                secret=secret,
             )
         )
         self._keeper.let_go()
@@ -163,9 +171,11 @@ class OAuthManager:
     def start_local_server(self) -> str:
         """Receive the callbacks of ``get_authorization_url`` on this machine; gives the redirect URI that is used then.
 
-        It listens on ``port``, or on any free one. Raises ``LoginError`` with ``port_in_use``.
+        It listens where the providers that were configured here want it, else on ``port``, or on any free one. Raises
+        ``LoginError`` with ``port_in_use``.
         """
-        return self._front().start_local_server(self._port or 0)
+        usual = f"http://127.0.0.1:{self._port}/callback" if self._port else "http://127.0.0.1/callback"
+        return self._front().start_local_server(self._directory.redirect_uris() or (usual,))
 
     def stop_local_server(self) -> None:
         """Free the port."""
@@ -174,11 +184,15 @@ class OAuthManager:
 
     def handle_callback(self, url: str) -> Credential:
         """Finish the login whose callback ``url`` is. Raises ``LoginError``; with a wrong address the login goes on."""
-        return self._front().handle_callback(url)
+        given, url = an_address(url), ""  # frames of errors must not show it
+        return self._front().handle_callback(given)
 
     def exchange_code(self, provider_id: str, code: str, state: str) -> Credential:
         """Finish a login with the code and state of its callback. Raises ``LoginError``."""
-        return self._front().exchange_code(self._directory.target(provider_id), code, state)
+        if not (isinstance(code, str) and code and isinstance(state, str)):
+            raise LoginError("wrong_callback", "give the code and the state of the callback as texts")
+        given, code = Secret(code), ""  # frames of errors must not show it
+        return self._front().exchange_code(self._directory.target(provider_id), given, state)
 
     # tokens
 
@@ -191,7 +205,10 @@ class OAuthManager:
         held = self._held.get(credential_id)
         if held is not None and held.since <= self._clock() < held.until:
             return held.token
-        return self._keeper.token(self._known(credential_id))
+        token = self._keeper.token(self._known(credential_id))
+        if self._stays_ahead:
+            self._ahead.add(credential_id)
+        return token
 
     def refresh_token(self, credential_id: str) -> Credential:
         """Refresh now, whatever the clock says. Raises as ``get_access_token`` does."""
@@ -272,7 +289,8 @@ class OAuthManager:
         return self._bus.on(event, handler)
 
     def close(self) -> None:
-        """Cancel the logins on their way, free their ports, renew nothing any more. Stored logins stay."""
+        """Cancel the logins on their way, free their ports, renew nothing ahead any more. Stored logins stay."""
+        self._stays_ahead = False
         self._ahead.close()
         if self._desk is not None:
             self._desk.close()
