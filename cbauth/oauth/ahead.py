@@ -27,9 +27,10 @@ _log = logging.getLogger("cbauth.oauth")
 class Ahead:
     """The ids whose tokens are kept fresh. ``renew`` is a bound method; its object may go at any time."""
 
-    def __init__(self, renew: Renew, clock: Callable[[], float]) -> None:
+    def __init__(self, renew: Renew, clock: Callable[[], float], *, glance: float = GLANCE) -> None:
         self._renew: weakref.ref[Renew] = weakref.WeakMethod(renew, lambda _: self._look_up())
         self._clock = clock
+        self._glance = glance
         self._news = threading.Condition()
         self._next: dict[str, float] = {}
         self._thread: threading.Thread | None = None
@@ -72,7 +73,7 @@ class Ahead:
             with self._news:
                 if self._next:
                     now = self._clock()
-                    self._news.wait(max(0.0, min(GLANCE, min(self._next.values()) - now)))
+                    self._news.wait(max(0.0, min(self._glance, min(self._next.values()) - now)))
 
     def _look(self) -> bool:
         """Renew what is due; whether there is anything left to look after."""
