@@ -81,19 +81,14 @@ class OAuthManager:
         )
         self._held = self._keeper.held
         self._ahead = Ahead(self._renew_ahead, clock)
-        self._stays_ahead = False
         self._desk: Desk | None = None
         _all.add(self)
 
     @classmethod
     def over(cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time) -> Self:
-        """The manager of a toolkit: it serves the plan's profiles and tells its events with all others.
-
-        Tokens that were asked for once are renewed ahead from then on.
-        """
+        """The manager of a toolkit: it serves the plan's profiles and tells its events with all others."""
         manager = cls(store=plan.credentials, clock=clock)
         manager._bus = bus
-        manager._stays_ahead = True
         manager.adopt(plan)
         return manager
 
@@ -205,10 +200,7 @@ class OAuthManager:
         held = self._held.get(credential_id)
         if held is not None and held.since <= self._clock() < held.until:
             return held.token
-        token = self._keeper.token(self._known(credential_id))
-        if self._stays_ahead:
-            self._ahead.add(credential_id)
-        return token
+        return self._keeper.token(self._known(credential_id))
 
     def refresh_token(self, credential_id: str) -> Credential:
         """Refresh now, whatever the clock says. Raises as ``get_access_token`` does."""
@@ -290,7 +282,6 @@ class OAuthManager:
 
     def close(self) -> None:
         """Cancel the logins on their way, free their ports, renew nothing ahead any more. Stored logins stay."""
-        self._stays_ahead = False
         self._ahead.close()
         if self._desk is not None:
             self._desk.close()

@@ -58,6 +58,7 @@ class AuthorizationRequest:
         if taken:
             raise ConfigError(f"extra_params of provider {target.provider_id} must not set {', '.join(taken)}")
         self.target = target
+        Place.of(redirect_uri)  # which leads to this machine
         self.redirect_uri = redirect_uri
         self._pkce = generate_pkce()
         self._state = generate_state()
