@@ -99,6 +99,7 @@ class StateFile:
         self._replaced = False
         self.trouble = ""
         self._retry_at = self._mended_at = -1e9
+        self._mended: Trouble | None = None  # what was mended last
 
     def reach(self) -> sqlite3.Connection | None:
         """The connection, opened if need be; ``None`` while the file is done without.
@@ -145,10 +146,11 @@ class StateFile:
             self._sleep(pause)
             return waited + max(pause, self._ticks() - began)
         now = self._ticks()
-        if trouble is Trouble.UNUSABLE or now < self._mended_at + REPRIEVE:
+        is_known = self._mended is Trouble.LOST and trouble is Trouble.DAMAGED  # reopening told why
+        if trouble is Trouble.UNUSABLE or (now < self._mended_at + REPRIEVE and not is_known):
             self._go_without(error)
             return waited
-        self._mended_at = now
+        self._mended_at, self._mended = now, trouble
         self.disconnect()
         if trouble is Trouble.DAMAGED:
             self._set_aside(error)
