@@ -310,8 +310,8 @@ class Attempts:
         Asking twice about one lease gives the same answer and refreshes once.
         """
         source = lease.member.source
-        if not isinstance(source, RenewableSource):
-            return AuthError("this credential cannot be renewed", profile_id=lease.profile_id)
+        if not isinstance(source, RenewableSource) or lease.secret is None:  # nothing was refused
+            return AuthError("there is nothing to renew", profile_id=lease.profile_id)
         if lease.profile_id not in self._renewed:
             try:
                 source.renew(lease.secret)

@@ -33,7 +33,7 @@ from cbauth.failover import permits
 from cbauth.failover.arrangement import Arrangement
 from cbauth.failover.elsewhere import Elsewhere
 from cbauth.failover.happenings import Recoveries, differences, happening
-from cbauth.failover.lineup import Choice, judge
+from cbauth.failover.lineup import STALE, Choice, judge
 from cbauth.failover.member import Member
 from cbauth.failover.records import Candidate, Status, candidate, status
 from cbauth.failover.sessions import Sessions
@@ -100,6 +100,12 @@ class Engine(Arrangement):
                 choices = standing.choices
                 return choices[0] if len(choices) == 1 else choices[next(lineup.counter) % len(choices)]
         return self.choose(model, now)
+
+    def look_again(self) -> None:
+        """Work out anew who leads: somebody's credential is gone, which no record tells."""
+        with self._lock:
+            for lineup in self._lineups.values():
+                lineup.standing = STALE
 
     def choose(self, model: str | None, now: float, exclude: Collection[str] = ()) -> Choice | None:
         """Who is to be asked now among those not in ``exclude`` (profile ids); may take a half-open permit."""

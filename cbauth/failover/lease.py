@@ -123,8 +123,16 @@ class Lease:
         if self._failure is not None:
             raise self._failure
         if self._secret is None:
-            self._secret = self._choice.member.source.get()
+            self._secret = self._fetched()
         return self._secret.reveal()
+
+    def _fetched(self) -> Secret:
+        """The credential, fetched now. Whoever has none is not ready, and leads nobody any more."""
+        try:
+            return self._choice.member.source.get()
+        except AuthError:
+            self._engine.look_again()
+            raise
 
     @property
     def revealed(self) -> tuple[str, ...]:
@@ -153,7 +161,7 @@ class Lease:
         """
         if self._secret is None and self._choice.member.source.slow:
             try:
-                self._secret = self._choice.member.source.get()
+                self._secret = self._fetched()
             except AuthError as error:
                 self._failure = error.with_traceback(None)
 

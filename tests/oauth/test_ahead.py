@@ -101,16 +101,21 @@ def test_it_keeps_no_manager_alive_and_ends_with_it(acme: Acme) -> None:
     assert eventually(collected)
 
 
-def test_a_toolkit_stays_ahead_with_what_was_asked_for_until_it_is_closed(acme: Acme) -> None:
+def test_a_toolkit_renews_the_tokens_of_its_logins_until_it_is_closed(acme: Acme) -> None:
+    with acme.toolkit() as toolkit:
+        acme.login(toolkit.oauth, "me")
+    assert eventually(lambda: running() == 0)
+    acme.clock.advance(LIFE - 200)
     toolkit = acme.toolkit()
-    acme.login(toolkit.oauth, "me")
-    assert running() == 0
-    assert toolkit.acquire("m").token
+    renewed: list[object] = []
+    toolkit.on("token:refreshed", renewed.append)
     assert running() == 1
+    assert eventually(lambda: acme.identity.granted("refresh_token") == 1)
     toolkit.close()
     assert eventually(lambda: running() == 0)
     assert toolkit.oauth.get_access_token("me")
     assert running() == 0
+    assert acme.identity.asked("refresh_token") == 1
 
 
 # the thread alone
@@ -121,7 +126,7 @@ class Tokens:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.answers: list[float | None | Exception] = []
+        self.answers: list[float | Exception | None] = []
         self.news = threading.Event()
 
     def renew(self, name: str) -> float | None:

@@ -60,7 +60,8 @@ def test_logins_begun_cancelled_and_closed_by_many_threads_leave_nothing_behind(
 def test_of_two_logins_begun_at_the_same_moment_one_is_left(acme: Acme) -> None:
     manager = acme.manager()
     manager.begin("acme").cancel()
-    started, failed = [], []
+    started: list[object] = []
+    failed: list[object] = []
     manager.on("auth:started", started.append)
     manager.on("auth:failed", failed.append)
     for _ in range(5):

@@ -9,6 +9,7 @@ import pytest
 from cbauth import OAUTH_PROVIDERS, ConfigError, LoginError, LoginRequiredError, StoreError
 from cbauth.oauth import OAuthManager
 from tests.oauth.acme import Acme
+from tests.support.identity import faults
 
 GOOD: dict[str, Any] = {"client_id": "cbauth", "issuer": "https://login.acme.example"}
 
@@ -126,28 +127,28 @@ def test_a_port_of_the_managers_own_is_put_into_redirect_uris_that_name_none(acm
     ids=range(5),
 )
 def test_a_discovery_document_amiss_is_one_clear_error(acme: Acme, answer: Any, error: str, why: str) -> None:
-    from tests.support.identity import faults
-
     told = {"issuer": acme.identity.issuer, "authorization_endpoint": acme.identity.url("authorization")}
     told |= {"token_endpoint": acme.identity.url("token")}
     document = {**told, **answer} if isinstance(answer, dict) else answer
     acme.identity.fail(faults.body(document), endpoint="discovery")
     manager = acme.manager()
-    with pytest.raises(LoginError, match=why) as caught:
+
+    def log_in() -> None:
         login = manager.begin("acme")
         login.complete(acme.identity.approve(login.url))
+
+    with pytest.raises(LoginError, match=why) as caught:
+        log_in()
     assert caught.value.error == error
     assert acme.identity.asked() == 0
 
 
 def test_a_provider_that_cannot_be_discovered_says_what_else_to_do(acme: Acme) -> None:
-    from tests.support.identity import faults
-
     manager = acme.bare()
     for fault in (faults.html(), faults.cut(), faults.status(404), faults.redirect("https://attacker.example/")):
         acme.identity.fail(fault, times=2, endpoint="discovery")
         acme.configure(manager)
-        with pytest.raises(LoginError, match="give the endpoints in profiles.yaml instead") as caught:
+        with pytest.raises(LoginError, match="give the endpoints in profiles") as caught:
             manager.begin("acme")
         assert caught.value.error == "discovery_failed"
     acme.identity.fail(faults.status(404), endpoint="discovery")

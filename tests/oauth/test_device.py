@@ -11,7 +11,7 @@ from tests.oauth.acme import SOON, Acme
 from tests.support.identity import BASIC, PUBLIC, Client, faults
 from tests.support.identity.faults import Fault
 
-CODE = {"device_code": "d" * 20, "user_code": "AB-CD", "verification_uri": "http://127.0.0.1/device"}
+CODE: dict[str, object] = {"device_code": "d" * 20, "user_code": "AB-CD", "verification_uri": "http://127.0.0.1/device"}
 
 
 @pytest.mark.parametrize("client", [PUBLIC, BASIC], ids=lambda client: client.id)
@@ -83,6 +83,15 @@ def test_it_can_be_cancelled_while_it_waits(acme: Acme) -> None:
         login.wait()
 
 
+CHANGES: list[tuple[dict[str, object], str]] = [
+    ({"device_code": ""}, "lacks a code or a page"),
+    ({"user_code": 5}, "lacks a code or a page"),
+    ({"verification_uri": None}, "lacks a code or a page"),
+    ({"user_code": "\x1b[2J"}, "none that a person could type"),
+    ({"user_code": "9" * 101}, "none that a person could type"),
+    ({"verification_uri": "http://attacker.example/"}, "has to begin with https"),
+    ({"verification_uri_complete": "javascript:alert(1)"}, "has to be an https URL"),
+]
 AMISS: list[tuple[Fault, str, str]] = [
     (faults.error("invalid_scope", "no such scope"), "invalid_scope", "no such scope"),
     (faults.html(), "device_flow_failed", "something else than JSON"),
@@ -92,25 +101,12 @@ AMISS: list[tuple[Fault, str, str]] = [
     (faults.cut(), "device_flow_failed", r"cannot be asked \(ConnectionError\)"),
     (faults.redirect("https://attacker.example/"), "device_flow_failed", r"cannot be asked \(TooManyRedirects\)"),
     (faults.truncated(), "device_flow_failed", "."),
-    *(
-        (faults.body({**CODE, **change}), "device_flow_failed", why)
-        for change, why in [
-            ({"device_code": ""}, "lacks a code or a page"),
-            ({"user_code": 5}, "lacks a code or a page"),
-            ({"verification_uri": None}, "lacks a code or a page"),
-            ({"user_code": "\x1b[2J"}, "none that a person could type"),
-            ({"user_code": "9" * 101}, "none that a person could type"),
-            ({"verification_uri": "http://attacker.example/"}, "has to begin with https"),
-            ({"verification_uri_complete": "javascript:alert(1)"}, "has to be an https URL"),
-        ]
-    ),
+    *((faults.body(CODE | change), "device_flow_failed", why) for change, why in CHANGES),
 ]
 
 
 @pytest.mark.parametrize(("fault", "error", "why"), AMISS, ids=range(len(AMISS)))
-def test_an_answer_amiss_is_one_clear_error_and_no_login_begins(
-    acme: Acme, fault: Fault, error: str, why: str
-) -> None:
+def test_an_answer_amiss_is_one_clear_error_and_no_login_begins(acme: Acme, fault: Fault, error: str, why: str) -> None:
     acme.identity.fail(fault, times=2, endpoint="device_authorization")
     with pytest.raises(LoginError, match=why) as caught:
         acme.manager(PUBLIC).begin_device("acme")
@@ -150,11 +146,11 @@ def test_a_confidential_client_is_told_apart_in_the_body_if_its_header_is_refuse
 
 def test_a_provider_without_it_says_what_to_do(acme: Acme) -> None:
     manager = acme.bare()
-    endpoints = {**acme.endpoints(), "device_authorization_endpoint": None}
-    acme.configure(manager, issuer=None, **endpoints)
+    endpoints: dict[str, Any] = {**acme.endpoints(), "issuer": None}
+    acme.configure(manager, **endpoints | {"device_authorization_endpoint": None})
     with pytest.raises(LoginError, match=r"offers no login with a code; use `cbauth login acme`") as caught:
         manager.begin_device("acme")
     assert caught.value.error == "no_device_flow"
-    acme.configure(manager, issuer=None, **{**acme.endpoints(), "authorization_endpoint": None})
+    acme.configure(manager, **endpoints | {"authorization_endpoint": None})
     with pytest.raises(LoginError, match=r"has no page to log in at; try `cbauth login acme --device`"):
         manager.begin("acme")

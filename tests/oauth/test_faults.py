@@ -133,9 +133,7 @@ def test_githubs_word_for_a_refused_refresh_token_is_known(acme: Acme) -> None:
     ],
     ids=range(7),
 )
-def test_a_fault_at_the_exchange_ends_the_login_and_leaves_the_one_before(
-    acme: Acme, fault: Fault, error: str
-) -> None:
+def test_a_fault_at_the_exchange_ends_the_login_and_leaves_the_one_before(acme: Acme, fault: Fault, error: str) -> None:
     manager = acme.manager()
     acme.login(manager)
     content = acme.file().read_bytes()

@@ -131,7 +131,9 @@ def test_the_local_server_listens_where_the_provider_was_told_to_send_browsers(a
     acme.identity.add_client(fixed, uri)
     manager = acme.bare()
     acme.configure(manager, fixed, redirect_uri=uri)
-    manager.configure_provider("elsewhere", client_id="x", issuer=acme.identity.issuer, redirect_uri="http://127.0.0.1/x")
+    manager.configure_provider(
+        "elsewhere", client_id="x", issuer=acme.identity.issuer, redirect_uri="http://127.0.0.1/x"
+    )
     acme.configure(manager, fixed, redirect_uri=uri)
     assert manager.start_local_server() == uri
     names = told(manager)

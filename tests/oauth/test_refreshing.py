@@ -20,7 +20,7 @@ from tests.support.identity import PUBLIC, faults
 @pytest.fixture(params=["file", "memory"])
 def manager(acme: Acme, request: pytest.FixtureRequest) -> OAuthManager:
     """One that is logged in, over each kind of store in turn."""
-    made = acme.manager(**({"store": "memory"} if request.param == "memory" else {}))
+    made = acme.manager(store="memory") if request.param == "memory" else acme.manager()
     acme.login(made)
     return made
 
@@ -216,9 +216,7 @@ class Full(MemoryCredentials):
         super().save(credential)
 
 
-def test_tokens_that_cannot_be_stored_work_and_are_stored_later(
-    acme: Acme, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_tokens_that_cannot_be_stored_work_and_are_stored_later(acme: Acme, caplog: pytest.LogCaptureFixture) -> None:
     logins = Full()
     manager = acme.manager(store=logins)
     acme.login(manager)

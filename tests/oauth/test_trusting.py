@@ -1,6 +1,7 @@
 """A profiles.yaml that came with somebody's repository: it is only found, and gets at no login and no secret.
 
-The attacks of a hostile file, and the mistakes of an honest one: a login is good for what it was made for and nothing else.
+The attacks of a hostile file, and the mistakes of an honest one: a login is good for what it was made for, and for
+nothing else.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def test_a_file_that_was_only_found_gets_at_nothing(
 def test_no_login_returns_to_another_machine_even_if_a_trusted_file_says_so(acme: Acme) -> None:
     with acme.toolkit(changed(acme, redirect_uri="https://attacker.example/callback")) as toolkit:
         for begin in (toolkit.oauth.begin, toolkit.oauth.get_authorization_url):
-            with pytest.raises(ConfigError, match="http://127.0.0.1 or http://localhost only"):
+            with pytest.raises(ConfigError, match="http://localhost only"):
                 begin("me")
 
 
