@@ -4,8 +4,8 @@ Laws:
 
 1. Only https is spoken, and http to this very machine (RFC 8252 section 8.3); no environment variable changes that.
 2. No redirect is followed: a token endpoint that redirects is not the token endpoint.
-3. Connecting takes at most ``CONNECT`` seconds, waiting for bytes ``READ``, an answer as a whole ``WHOLE`` and ``MOST``
-   bytes.
+3. Connecting takes at most ``CONNECT`` seconds, waiting for bytes ``READ``, an answer as a whole ``WHOLE`` (or twice the
+   wait for bytes, if that is less) and ``MOST`` bytes.
 4. What libraries log about requests and answers, tokens and all, is dropped before anybody sees it.
 """
 
@@ -115,26 +115,32 @@ class _Adapter(HTTPAdapter):
             answer = super().send(request, True, (CONNECT, self._read), verify, cert, proxies)
         finally:
             request.url = asked
-        answer.raw = _Bounded(answer.raw)
+        answer.raw = _Bounded(answer.raw, min(WHOLE, 2 * self._read))
         return answer
 
 
 class _Bounded:
     """A body that ends with an error where it grows too large or takes too long."""
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, whole: float) -> None:
         self._raw = raw
-        self._ends = time.monotonic() + WHOLE
+        self._whole = whole
+        self._ends = time.monotonic() + whole
 
     def stream(self, amount: int, decode_content: bool | None = None) -> Iterator[bytes]:
-        taken = 0
-        for chunk in self._raw.stream(min(amount, 65536), decode_content=decode_content):
-            taken += len(chunk)
-            if taken > MOST:
-                raise requests.exceptions.ContentDecodingError(f"the answer is larger than {MOST} bytes")
-            if time.monotonic() > self._ends:
-                raise requests.exceptions.ReadTimeout(f"the answer took longer than {WHOLE:g} s")
-            yield chunk
+        taken, whole = 0, False
+        try:
+            for chunk in self._raw.stream(min(amount, 65536), decode_content=decode_content):
+                taken += len(chunk)
+                if taken > MOST:
+                    raise requests.exceptions.ContentDecodingError(f"the answer is larger than {MOST} bytes")
+                if time.monotonic() > self._ends:
+                    raise requests.exceptions.ReadTimeout(f"the answer took longer than {self._whole:g} s")
+                yield chunk
+            whole = True
+        finally:
+            if not whole:  # nobody else hangs up
+                self._raw.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
