@@ -28,6 +28,7 @@ from cbauth.errors import AuthError, CbauthError, ConfigError, LoginError, Login
 from cbauth.oauth.credentials import Credential, CredentialStore
 from cbauth.oauth.lifetimes import due, life, over, renewed
 from cbauth.oauth.targets import Target
+from cbauth.oauth.uninterrupted import uninterrupted
 from cbauth.secrets import Secret
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ FAREWELL = 10.0
 PAUSE = 30.0
 """Seconds between two tries to renew a token that is still good."""
 
+Renewal = tuple[Credential, str | None, AuthError | None]
+"""A login with new tokens, which event that is, and why it has none."""
 Told = Callable[[str, Target, Credential | None], None]
 """Told what has happened, by the event's name, when no lock is held."""
 
@@ -216,13 +219,23 @@ class Keeper:
         ``early``: try once, now. ``refused``: the access token that somebody did not accept. Raises
         ``LoginRequiredError``, ``RefreshError``, ``StoreError``.
         """
-        patience = 0.0 if early else PATIENCE
         begun = monotonic()
+        # An interrupt between the provider's answer and its storing would cost the login.
+        credential, happened, error = uninterrupted(lambda: self._renewed(target, good, early, refused, begun))
+        if happened is not None:
+            self._told(happened, target, credential)
+        if error is not None:
+            raise error
+        return credential
+
+    def _renewed(
+        self, target: Target, good: Callable[[Credential], bool], early: bool, refused: Secret | None, begun: float
+    ) -> Renewal:
+        """``renew`` with the lock of the login in hand. ``begun``: when it was asked for (monotonic seconds)."""
+        patience = 0.0 if early else PATIENCE
         lock = self._locks.setdefault(target.key, threading.Lock())
         if not lock.acquire(timeout=patience):
             raise RefreshError(f"the token of {target.id} is being refreshed", temporary=True, profile_id=target.id)
-        happened: str | None = None
-        credential: Credential | None = None
         try:
             failure = self._failures.get(target.key)
             if failure is not None and failure.at > begun:
@@ -230,17 +243,14 @@ class Keeper:
             with self._open().lock(target.key, patience):
                 credential = self._stored(target)
                 if good(credential):
-                    return credential
-                credential, happened, error = self._refreshed(target, credential, early, refused)
-            if error is not None:
-                if not early:  # others have more patience
-                    self._failures[target.key] = _Failure(monotonic(), _again(error))
-                raise error
-            return credential
+                    return credential, None, None
+                renewal = self._refreshed(target, credential, early, refused)
+            error = renewal[2]
+            if error is not None and not early:  # others have more patience
+                self._failures[target.key] = _Failure(monotonic(), _again(error))
+            return renewal
         finally:
             lock.release()
-            if happened is not None:
-                self._told(happened, target, credential)
 
     def _stored(self, target: Target) -> Credential:
         credential = self.read(target.key)
@@ -248,10 +258,7 @@ class Keeper:
             raise LoginRequiredError(target.id, command=target.command)
         return credential
 
-    def _refreshed(
-        self, target: Target, credential: Credential, early: bool, refused: Secret | None
-    ) -> tuple[Credential, str | None, AuthError | None]:
-        """The login with new tokens; which event that is; why not."""
+    def _refreshed(self, target: Target, credential: Credential, early: bool, refused: Secret | None) -> Renewal:
         for _ in range(2):
             if credential.refresh_token is None:
                 why = "the login has expired" if refused is None else "the provider no longer accepts the login"

@@ -4,8 +4,8 @@ Laws:
 
 1. Only https is spoken, and http to this very machine (RFC 8252 section 8.3); no environment variable changes that.
 2. No redirect is followed: a token endpoint that redirects is not the token endpoint.
-3. Connecting takes at most ``CONNECT`` seconds, waiting for bytes ``READ``, an answer as a whole ``WHOLE`` (or twice the
-   wait for bytes, if that is less) and ``MOST`` bytes.
+3. Connecting takes at most ``CONNECT`` seconds, waiting for bytes ``READ``, an answer as a whole ``WHOLE`` (or twice
+   the wait for bytes, if that is less) and ``MOST`` bytes.
 4. What libraries log about requests and answers, tokens and all, is dropped before anybody sees it.
 """
 

@@ -122,6 +122,25 @@ def test_a_program_that_ends_during_a_refresh_in_a_thread_ends_after_it_is_store
     assert login.refreshable
 
 
+def test_ctrl_c_during_a_refresh_costs_no_login(acme: Acme) -> None:
+    """The provider has rotated the refresh token, its answer is on the way: the interrupt ends the waiting only."""
+    acme.clock.now = time.time()
+    acme.login(acme.manager())
+    before = acme.file().read_bytes()
+    acme.identity.fail(faults.delay(0.5))
+    with Processes() as processes:
+        (process,) = start(processes, acme)
+        pid = process.ask("__import__('os').getpid()")
+        process.send("manager.get_access_token('acme')")
+        assert eventually(lambda: acme.identity.granted("refresh_token") == 1)
+        os.kill(pid, signal.SIGINT)
+        with pytest.raises(AssertionError, match="KeyboardInterrupt"):
+            process.answer()
+        process.end()
+    assert acme.file().read_bytes() != before
+    assert acme.manager().refresh_token("acme").refreshable
+
+
 INTERRUPTED = (
     SETUP
     + """
