@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import click
 
 from cbauth.config import find_config
 from cbauth.config.suggest import nearest
-from cbauth.errors import AuthError, ConfigError
+from cbauth.errors import AuthError, ConfigError, LoginRequiredError
 from cbauth.failover.member import Member
 from cbauth.managers.tokens import TokenManager
 from cbauth.members import members_of
@@ -16,7 +19,7 @@ from cbauth.oauth.targets import Target, sends_home, targets_of
 from cbauth.plan import OAuthLogin, Plan, Profile
 from cbauth.watching import ConfigFile
 
-__all__ = ["config_option", "login_target", "member_of", "open_plan", "profile_in", "require_trust"]
+__all__ = ["as_typed", "config_option", "login_target", "member_of", "open_plan", "profile_in", "require_trust"]
 
 config_option = click.option(
     "--config", metavar="FILE", help="The profiles.yaml to use; without it the usual places are searched."
@@ -59,6 +62,18 @@ def login_target(plan: Plan, name: str) -> Target:
     if target.untrusted:
         raise AuthError(target.untrusted, profile_id=name)
     return target
+
+
+@contextmanager
+def as_typed(config: str | None) -> Iterator[None]:
+    """Have the words that a missing login asks to type name the file, too, where a file was named."""
+    try:
+        yield
+    except LoginRequiredError as error:
+        if config is None:
+            raise
+        command = f"{error.command} --config {shlex.quote(config)}"
+        raise LoginRequiredError(error.profile_id or "", command=command, reason=error.reason) from None
 
 
 def member_of(profile: Profile, plan: Plan, manager: TokenManager | None) -> Member:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from cbauth.cli.access import config_option, member_of, open_plan, profile_in, require_trust
+from cbauth.cli.access import as_typed, config_option, member_of, open_plan, profile_in, require_trust
 from cbauth.cli.console import warn
 from cbauth.cli.environment import variables
 from cbauth.events import EventBus
@@ -65,7 +65,8 @@ def run(profile: str | None, model: str | None, config: str | None, command: tup
     if not command:
         raise click.UsageError("name the command after `--`: cbauth run PROFILE -- CMD")
     plan = open_plan(config)
-    chosen, asked, secret = _of_profile(plan, profile) if profile is not None else _of_model(plan, model or "")
+    with as_typed(config):
+        chosen, asked, secret = _of_profile(plan, profile) if profile is not None else _of_model(plan, model or "")
     require_trust(chosen, plan)
     given: dict[str, Secret | str | None] = {"CBAUTH_PROFILE": chosen.id, "CBAUTH_MODEL": asked}
     environment = _changed(os.environ, {**variables(chosen, secret), **given})

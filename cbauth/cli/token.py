@@ -6,7 +6,7 @@ import json
 
 import click
 
-from cbauth.cli.access import config_option, member_of, open_plan, profile_in
+from cbauth.cli.access import as_typed, config_option, member_of, open_plan, profile_in
 from cbauth.cli.console import emit
 from cbauth.events import EventBus
 from cbauth.failover.member import Member
@@ -33,7 +33,7 @@ def token(profile: str, style: str, config: str | None) -> None:
     """
     plan = open_plan(config)
     subject = profile_in(plan, profile)
-    with OAuthManager.over(plan, EventBus()) as manager:
+    with as_typed(config), OAuthManager.over(plan, EventBus()) as manager:
         member = member_of(subject, plan, manager)
         secret = member.source.get()
         if style == "raw":

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from tests.support.identity import IdentityProvider
@@ -43,7 +44,7 @@ credentials: {{store: file}}
 
 
 class Running:
-    """A command that runs. ``typing``: whether its standard input is a pipe; else there is nothing to read."""
+    """A command that runs, and what it says."""
 
     def __init__(self, words: Sequence[str], env: dict[str, str], stdin: int | IO[bytes]) -> None:
         self.process = subprocess.Popen(
@@ -118,8 +119,14 @@ class Shell:
         self._started: list[Running] = []
         self._told: list[Running] = []
 
-    def start(self, *words: str, typing: bool = False, stdin: IO[bytes] | None = None, **env: str) -> Running:
-        """Start a command."""
+    def start(
+        self,
+        *words: str,
+        typing: bool = False,
+        stdin: IO[bytes] | None = None,
+        env: Mapping[str, str] = MappingProxyType({}),
+    ) -> Running:
+        """Start a command. ``typing``: its standard input is a pipe; else ``stdin``, or nothing to read."""
         source = stdin if stdin is not None else subprocess.PIPE if typing else subprocess.DEVNULL
         running = Running(words, {**os.environ, **env}, source)
         (self._told if words[0] in ("token", "run") else self._started).append(running)
@@ -127,7 +134,7 @@ class Shell:
 
     def run(self, *words: str, **env: str) -> Running:
         """Run a command to its end."""
-        running = self.start(*words, **env)
+        running = self.start(*words, env=env)
         running.end()
         assert "Traceback" not in running.err
         assert "internal fault" not in running.err

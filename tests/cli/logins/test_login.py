@@ -113,7 +113,7 @@ class TestBrowser:
         assert not opened.exists()
 
     def test_one_that_fails_is_no_error(self, shell: Shell, identity: IdentityProvider) -> None:
-        login = shell.start("login", "acme-me", BROWSER="false")
+        login = shell.start("login", "acme-me", env={"BROWSER": "false"})
         identity.visit(login.url(identity))
         assert login.end() == 0
 
@@ -134,7 +134,7 @@ class TestBrowser:
     def test_where_there_can_be_none_it_says_why_and_waits(
         self, shell: Shell, identity: IdentityProvider, env: dict[str, str], reason: str
     ) -> None:
-        login = shell.start("login", "acme-me", **env)
+        login = shell.start("login", "acme-me", env=env)
         url = login.url(identity)
         assert f"No browser is opened ({reason})" in login.err
         identity.visit(url)
@@ -244,9 +244,7 @@ class TestFailing:
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            (here / "profiles.yaml").write_text(
-                config_for(identity, redirect_uri=f"http://127.0.0.1:{port}/callback")
-            )
+            (here / "profiles.yaml").write_text(config_for(identity, redirect_uri=f"http://127.0.0.1:{port}/callback"))
             login = shell.run("login", "acme-me", "--no-browser")
         assert login.end() == 1
         (line,) = login.err.splitlines()
@@ -278,6 +276,11 @@ class TestFailing:
         login = shell.run("login", "team")
         assert login.end() == 2
         assert login.err == "cbauth: profile team does not log in: it uses env:TEAM_KEY; those that log in: acme-me\n"
+
+    def test_a_provider_without_a_client_says_what_to_declare(self, shell: Shell) -> None:
+        login = shell.run("login", "github")
+        assert login.end() == 2
+        assert "set `providers.github.oauth.client_id`" in login.err
 
     @pytest.mark.parametrize("command", ["login", "logout", "token"])
     def test_an_unknown_profile_gets_a_suggestion(self, shell: Shell, command: str) -> None:

@@ -44,7 +44,9 @@ class TestEnvironment:
         assert seen["CBAUTH_PROFILE"] == "acme-me"
 
     def test_the_provider_itself_needs_no_base_url_and_one_that_leads_elsewhere_goes(self, shell: Shell) -> None:
-        seen = environment(shell, "team", OPENAI_BASE_URL="https://elsewhere.example", OPENAI_API_BASE="https://e.example")
+        seen = environment(
+            shell, "team", OPENAI_BASE_URL="https://elsewhere.example", OPENAI_API_BASE="https://e.example"
+        )
         assert seen["OPENAI_API_KEY"] == "key-of-the-team-4711"
         assert not {"OPENAI_BASE_URL", "OPENAI_API_BASE"} & set(seen)
 

@@ -85,6 +85,13 @@ def test_without_a_login_it_exits_with_4_and_says_what_to_type(shell: Shell) -> 
     assert token.err == "cbauth: profile acme-me: nobody is logged in; run `cbauth login acme-me`\n"
 
 
+def test_the_words_to_type_name_the_file_that_was_named(here: Path, shell: Shell) -> None:
+    (here / "my own.yaml").write_text((here / "profiles.yaml").read_text())
+    token = shell.run("token", "acme-me", "--config", "my own.yaml")
+    assert token.end() == 4
+    assert "run `cbauth login acme-me --config 'my own.yaml'`" in token.err
+
+
 def test_the_key_of_a_profile_that_does_not_log_in(shell: Shell) -> None:
     assert shell.run("token", "team").out == "key-of-the-team-4711\n"
     assert json.loads(shell.run("token", "team", "--format", "json").out) == {
