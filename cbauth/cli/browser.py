@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 __all__ = ["open_page", "why_not"]
 
@@ -27,7 +28,7 @@ def open_page(url: str) -> None:
     one that draws into the terminal is in anybody's way. Isolated (``-I``), for the current folder may be a stranger's.
     """
     nothing = subprocess.DEVNULL
-    try:
+    with suppress(OSError):
         subprocess.Popen(
             [sys.executable, "-I", "-m", "webbrowser", "-t", url],
             stdin=nothing,
@@ -35,5 +36,3 @@ def open_page(url: str) -> None:
             stderr=nothing,
             start_new_session=True,
         )
-    except OSError:
-        return

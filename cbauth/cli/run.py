@@ -15,6 +15,7 @@ import click
 from cbauth.cli.access import as_typed, config_option, member_of, open_plan, profile_in, require_trust
 from cbauth.cli.console import warn
 from cbauth.cli.environment import variables
+from cbauth.errors import AuthError
 from cbauth.events import EventBus
 from cbauth.failover.lease import Lease
 from cbauth.oauth import OAuthManager
@@ -86,24 +87,33 @@ def _of_profile(plan: Plan, name: str) -> tuple[Profile, str | None, Secret]:
         return chosen, chosen.default_model, member_of(chosen, plan, manager).source.get()
 
 
-class _WaitError(Exception):
-    """Somebody is free soon, but not now."""
+class _NobodyNowError(Exception):
+    """Nobody gives a token now: those who are left rest for a while, or have just failed to."""
 
 
 def _wait(seconds: float) -> NoReturn:
-    raise _WaitError
+    raise _NobodyNowError
 
 
 def _of_model(plan: Plan, model: str) -> tuple[Profile, str | None, Secret]:
     """Who is to be asked for ``model`` now, as the engine has it; a token that cannot be had moves on to the next."""
+    troubles: dict[str, AuthError] = {}
     with load(plan, sleep=_wait) as toolkit:
         try:
             for attempt in toolkit.attempts(model):
                 with attempt as lease:
-                    held = _held(plan, lease)
-        except _WaitError:
-            with toolkit.acquire(model) as lease:  # or it says why not, and until when
-                held = _held(plan, lease)
+                    if lease.profile_id in troubles:
+                        raise _NobodyNowError
+                    try:
+                        held = _held(plan, lease)
+                    except AuthError as error:
+                        troubles[lease.profile_id] = error
+                        raise
+        except _NobodyNowError:
+            free = toolkit.acquire(model)  # or it says why not, and until when
+            if free.profile_id in troubles:
+                raise troubles[free.profile_id] from None
+            held = _held(plan, free)
     return held
 
 

@@ -117,6 +117,12 @@ class TestBrowser:
         identity.visit(login.url(identity))
         assert login.end() == 0
 
+    def test_none_on_a_desktop_is_no_error(self, here: Path, shell: Shell, identity: IdentityProvider) -> None:
+        login = shell.start("login", "acme-me", env={"DISPLAY": ":0", "PATH": str(here)})
+        identity.visit(login.url(identity))
+        assert login.end() == 0
+        assert login.err.startswith("Opening a browser; or open this page")
+
     def test_a_module_in_the_current_folder_is_not_run(
         self, here: Path, shell: Shell, identity: IdentityProvider, opened: Path
     ) -> None:
@@ -173,9 +179,15 @@ class TestPasted:
         identity.visit(login.url(identity))
         assert login.end() == 0
 
-    def test_the_end_of_the_input_is_no_error_and_its_last_line_needs_no_end(
-        self, shell: Shell, identity: IdentityProvider
-    ) -> None:
+    def test_the_end_of_the_input_is_no_error(self, shell: Shell, identity: IdentityProvider) -> None:
+        login = shell.start("login", "acme-me", "--no-browser", typing=True)
+        assert login.process.stdin is not None
+        login.process.stdin.close()
+        login.said("Ctrl-C gives up")
+        identity.visit(login.url(identity))
+        assert login.end() == 0
+
+    def test_its_last_line_needs_no_end(self, shell: Shell, identity: IdentityProvider) -> None:
         login = shell.start("login", "acme-me", "--no-browser", typing=True)
         landing = identity.approve(login.url(identity))
         assert login.process.stdin is not None
@@ -192,6 +204,24 @@ class TestPasted:
             identity.visit(login.url(identity))
             assert login.end() == 0
             assert lines.read() == b"acme-me\nacme\n"
+
+    def test_a_terminal_that_listens_to_others_is_left_to_them(self, shell: Shell, identity: IdentityProvider) -> None:
+        ours, theirs = pty.openpty()
+        with open(theirs, "rb", buffering=0) as terminal:
+            login = shell.start("login", "acme-me", "--no-browser", stdin=terminal)
+            os.write(ours, b"for somebody else\n")
+            identity.visit(login.url(identity))
+            assert login.end() == 0
+            assert "paste here" not in login.err
+            assert terminal.readline() == b"for somebody else\n"
+        os.close(ours)
+
+    def test_without_any_standard_input_the_browser_counts(self, here: Path, identity: IdentityProvider) -> None:
+        words = ["sh", "-c", 'exec "$0" login acme-me --no-browser <&-', str(COMMAND)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            identity.visit(next(line.strip() for line in process.stderr if line.startswith(identity.issuer)))
+            assert process.wait(PATIENCE) == 0
 
     def test_a_refusal_can_be_pasted_too(self, shell: Shell, identity: IdentityProvider) -> None:
         login = shell.start("login", "acme-me", "--no-browser", typing=True)
@@ -325,11 +355,16 @@ class TestDevice:
         assert login.end() == 1
         assert login.err.splitlines()[-1].startswith("cbauth: login failed: access_denied")
 
-    def test_ctrl_c_exits_with_130(self, shell: Shell) -> None:
+    def test_ctrl_c_exits_with_130(self, shell: Shell, identity: IdentityProvider) -> None:
+        begun = {"device_code": "CANARY-device", "user_code": "ABCD-EFGH", "verification_uri": identity.issuer}
+        identity.fail(faults.body(begun), endpoint="device_authorization")
         login = shell.start("login", "acme-me", "--device")
         login.said("Ctrl-C gives up")
+        assert self.page_and_code(login.err) == (identity.issuer, "ABCD-EFGH")
+        assert "with the code in it" not in login.err
         login.interrupt()
         assert login.end() == 130
+        assert "CANARY" not in login.err
 
     def test_a_provider_without_a_page_to_log_in_at_gets_the_code_unasked(
         self, here: Path, shell: Shell, identity: IdentityProvider

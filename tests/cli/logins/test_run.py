@@ -6,16 +6,17 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import cbauth
 from tests.cli.logins.shell import Shell
-from tests.support.identity import IdentityProvider
+from tests.support.identity import IdentityProvider, faults
+from tests.support.processes import eventually
 
 PRINT = "import json, os; print(json.dumps(dict(os.environ)))"
-READY = "import signal, sys\nprint('ready', flush=True)\n"
 
 
 def environment(shell: Shell, *words: str, **env: str) -> dict[str, str]:
@@ -133,6 +134,19 @@ class TestModel:
         run = shell.run("run", "--model", "atlas-large", "--", "echo", "never")
         assert (run.end(), run.out) == (4, "")
         assert "run `cbauth login acme-me`" in run.err
+
+    def test_when_the_only_login_cannot_be_refreshed_for_now_it_says_so(
+        self, shell: Shell, identity: IdentityProvider
+    ) -> None:
+        identity.set_access_token_ttl(1)
+        shell.login()
+        ends = json.loads(shell.run("status", "--json").out)["profiles"][0]["token_expires_at"]
+        assert eventually(lambda: time.time() > ends)
+        identity.fail(faults.status(503), times=9)
+        run = shell.run("run", "--model", "atlas-large", "--", "echo", "never")
+        assert (run.end(), run.out) == (1, "")
+        assert run.err.startswith("cbauth: the token of acme-me cannot be refreshed: ")
+        assert identity.asked("refresh_token") == 4, "as often as for one token"
 
     def test_a_model_that_nobody_serves_is_a_failure(self, shell: Shell) -> None:
         run = shell.run("run", "--model", "claude-4", "--", "echo", "never")

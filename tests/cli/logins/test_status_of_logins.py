@@ -103,3 +103,9 @@ def test_a_place_for_logins_that_cannot_be_read_is_told_in_its_row(here: Path, s
     assert status.end() == 0
     assert "not ready: " in status.out
     assert "credentials" in status.out
+
+
+def test_watching_and_checking_are_two_things(shell: Shell) -> None:
+    status = shell.run("status", "--watch", "--check")
+    assert status.end() == 2
+    assert "leave out --watch" in status.err
