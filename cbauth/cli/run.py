@@ -98,7 +98,7 @@ def _wait(seconds: float) -> NoReturn:
 def _of_model(plan: Plan, model: str) -> tuple[Profile, str | None, Secret]:
     """Who is to be asked for ``model`` now, as the engine has it; a token that cannot be had moves on to the next."""
     troubles: dict[str, AuthError] = {}
-    with load(plan, sleep=_wait) as toolkit:
+    with load(plan, sleep=_wait, refresh_ahead=False) as toolkit:
         try:
             for attempt in toolkit.attempts(model):
                 with attempt as lease:

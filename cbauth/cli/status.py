@@ -52,7 +52,7 @@ def status(config: str | None, as_json: bool, watch: bool, check: bool) -> None:
 
 def _look(plan: Plan, as_json: bool, check: bool) -> int:
     """Show what is so now; the exit code."""
-    with _manager(plan) as manager, load(plan, oauth=manager) as toolkit:
+    with _manager(plan) as manager, load(plan, oauth=manager, refresh_ahead=False) as toolkit:
         _show(toolkit.status(), _logins(plan, manager), as_json)
         return _checked(toolkit) if check else 0
 
