@@ -11,7 +11,8 @@ from cbauth.cli.access import config_option, login_target, open_plan
 from cbauth.cli.browser import open_page, why_not
 from cbauth.cli.console import emit, warn
 from cbauth.cli.pasting import can_paste, finish_by_pasting
-from cbauth.errors import AuthError, LoginError, iso
+from cbauth.cli.trust import plain
+from cbauth.errors import CbauthError, LoginError, iso
 from cbauth.events import EventBus
 from cbauth.oauth import Credential, OAuthManager
 from cbauth.oauth.device import DeviceAuthorization
@@ -64,9 +65,9 @@ def _begin(manager: OAuthManager, target: Target, device: bool) -> Authorization
 
 def _show_code(under_way: DeviceAuthorization, target: Target) -> None:
     warn(f"To log in to {target.provider_name}, type this code on any device: {under_way.user_code}\nThe page for it:")
-    warn(f"\n{under_way.verification_uri}\n")
+    warn(f"\n{plain(under_way.verification_uri)}\n")
     if under_way.verification_uri_complete:
-        warn(f"The same page with the code in it:\n\n{under_way.verification_uri_complete}\n")
+        warn(f"The same page with the code in it:\n\n{plain(under_way.verification_uri_complete)}\n")
     warn(f"Waiting until {iso(under_way.expires_at)}. Ctrl-C gives up.")
 
 
@@ -108,5 +109,5 @@ def _asked(manager: OAuthManager, target: Target) -> str | None:
     """Whose login it is, by the provider's word, where no ID token came with it."""
     try:
         return name_in(manager.fetch_user_info(target.id))
-    except AuthError:
+    except CbauthError:
         return None

@@ -75,6 +75,8 @@ class TestHere:
         file.write_text(file.read_text().replace("scopes: [openid, ", "scopes: ["))
         identity.fail(faults.body({"email": "me@acme.example"}), endpoint="userinfo")
         assert " as me@acme.example\n" in shell.login().out
+        identity.fail(faults.cut(), times=9, endpoint="userinfo")
+        assert shell.login().out.startswith("logged in: acme-me (Acme LLM)\n"), "a login is a login"
 
     def test_a_provider_can_be_logged_in_to_by_its_id(self, shell: Shell) -> None:
         assert shell.login("acme").out.startswith("logged in: acme (Acme LLM)")
@@ -365,6 +367,14 @@ class TestDevice:
         login.interrupt()
         assert login.end() == 130
         assert "CANARY" not in login.err
+
+    def test_a_page_cannot_draw_into_the_terminal(self, shell: Shell, identity: IdentityProvider) -> None:
+        page = f"{identity.issuer}/\x1b[2Jdevice"
+        begun = {"device_code": "CANARY-device", "user_code": "ABCD-EFGH", "verification_uri": page}
+        identity.fail(faults.body(begun), endpoint="device_authorization")
+        login = shell.start("login", "acme-me", "--device")
+        login.said("Ctrl-C gives up")
+        assert "\x1b" not in login.err
 
     def test_a_provider_without_a_page_to_log_in_at_gets_the_code_unasked(
         self, here: Path, shell: Shell, identity: IdentityProvider

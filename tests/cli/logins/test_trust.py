@@ -42,6 +42,15 @@ def test_it_is_refused_with_what_to_type(strange: Shell, identity: IdentityProvi
     assert identity.exchanges() == []
 
 
+def test_the_status_says_so_too_and_asks_for_no_login(here: Path, strange: Shell) -> None:
+    file = here / "profiles.yaml"
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if "team" not in line))
+    check = strange.run("status", "--check")
+    assert check.end() == 1
+    assert "not ready: profiles.yaml was only found here and is not trusted: run `cbauth trust`" in check.out
+    assert "cbauth login" not in check.out + check.err
+
+
 def test_once_it_is_trusted_the_login_is_there(strange: Shell) -> None:
     assert strange.run("trust").end() == 0
     assert strange.run("token", "acme-me").end() == 0
