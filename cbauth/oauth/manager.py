@@ -85,9 +85,11 @@ class OAuthManager:
         _all.add(self)
 
     @classmethod
-    def over(cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time) -> Self:
+    def over(
+        cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time, login_timeout: float = 300
+    ) -> Self:
         """The manager of a toolkit: it serves the plan's profiles and tells its events with all others."""
-        manager = cls(store=plan.credentials, clock=clock)
+        manager = cls(store=plan.credentials, clock=clock, login_timeout=login_timeout)
         manager._bus = bus
         manager.adopt(plan)
         return manager
