@@ -10,15 +10,14 @@ Laws:
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic
 from typing import NoReturn
 
 from cbauth.errors import AuthError, CbauthError, LoginError, StoreError
+from cbauth.forks import in_child
 from cbauth.oauth.credentials import Credential
 
 __all__ = ["Keep", "Login", "Outcome"]
@@ -55,7 +54,7 @@ class Login(ABC):
         self._stopped: LoginError | None = None
         self._credential: Credential | None = None
         self._error: LoginError | None = None
-        _all.add(self)
+        in_child(self)
 
     def start(self) -> None:
         """Let it run."""
@@ -156,22 +155,10 @@ class Login(ABC):
     def __reduce__(self) -> NoReturn:
         raise TypeError("a login on its way cannot be pickled or copied")
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """It goes on in the parent; here nobody works at it, so nobody may wait for it."""
         self._news = threading.Condition()
         if not self.done:
             self._stopped = self._error = LoginError(
                 "forked", "the login goes on in the process that began it", profile_id=self.profile_id
             )
-
-
-_all: weakref.WeakSet[Login] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for login in tuple(_all):
-        login._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from cbauth.config import builtin_providers
 from cbauth.core.tokens import renew_at
 from cbauth.errors import ConfigError, LoginError, LoginRequiredError
 from cbauth.events import Event, EventBus, Handler
+from cbauth.forks import in_child
 from cbauth.oauth.ahead import GLANCE, Ahead
 from cbauth.oauth.credentials import Credential, CredentialStore
 from cbauth.oauth.directory import Directory
@@ -82,7 +81,7 @@ class OAuthManager:
         self._held = self._keeper.held
         self._ahead = Ahead(self._renew_ahead, clock)
         self._desk: Desk | None = None
-        _all.add(self)
+        in_child(self)
 
     @classmethod
     def over(
@@ -358,7 +357,8 @@ class OAuthManager:
             )
             self._bus.publish([event])
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """Threads, and the locks that they hold, are the parent's."""
         self._opening = threading.Lock()
         self._directory.after_fork_in_child()
         self._keeper.after_fork_in_child()
@@ -371,15 +371,3 @@ def _with_port(uri: str, port: int) -> str:
 
     place = Place.of(uri)
     return uri if place.port else replace(place, port=port).uri
-
-
-_all: weakref.WeakSet[OAuthManager] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for manager in tuple(_all):
-        manager._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -136,22 +136,20 @@ def test_a_lost_login_says_what_to_type_is_told_once_and_is_not_asked_for_again(
 
 def test_a_login_that_somebody_else_replaced_is_adopted_when_the_old_one_is_refused(acme: Acme) -> None:
     """A program that does not know our locks has stored new tokens while we asked with the old ones."""
-    manager, elsewhere = acme.manager(), acme.manager(store="memory")
-    acme.login(elsewhere)
-    (new,) = elsewhere.list_credentials()
-    logins = Replaced(new)
-    ours = acme.manager(store=logins)
-    acme.login(ours)
-    logins.armed = True
-    lose(acme, ours)
-    acme.clock.advance(LIFE)
-    logins.new = replace(new, received_at=acme.clock.now, expires_at=acme.clock.now + LIFE)
+    ours, logins = replaced(acme)
+    new = logins.new = replace(logins.new, received_at=acme.clock.now, expires_at=acme.clock.now + LIFE)
     assert ours.get_access_token("acme") == new.access_token.reveal()
     assert acme.identity.asked("refresh_token") == 1
-    assert manager.list_credentials() == []
 
 
 def test_of_a_replaced_login_that_is_due_itself_the_new_refresh_token_is_tried(acme: Acme) -> None:
+    ours, logins = replaced(acme)
+    assert ours.get_access_token("acme") not in (logins.new.access_token.reveal(), "")
+    assert acme.identity.asked("refresh_token") == 2
+
+
+def replaced(acme: Acme) -> tuple[OAuthManager, Replaced]:
+    """A manager whose login is lost and whose token is due; where it is kept there will be another one."""
     elsewhere = acme.manager(store="memory")
     acme.login(elsewhere)
     (new,) = elsewhere.list_credentials()
@@ -161,8 +159,7 @@ def test_of_a_replaced_login_that_is_due_itself_the_new_refresh_token_is_tried(a
     logins.armed = True
     lose(acme, ours)
     acme.clock.advance(LIFE)
-    assert ours.get_access_token("acme") not in (new.access_token.reveal(), "")
-    assert acme.identity.asked("refresh_token") == 2
+    return ours, logins
 
 
 class Replaced(MemoryCredentials):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cbauth.errors import StoreError
+from cbauth.forks import in_child
 from cbauth.oauth.credentials.files import text_of
 from cbauth.oauth.credentials.record import Credential
 
@@ -25,7 +25,7 @@ class MemoryCredentials:
     def __init__(self) -> None:
         self._logins: dict[str, Credential] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        _all.add(self)
+        in_child(self)
 
     def load(self, key: str) -> Credential | None:
         """The login, if there is one."""
@@ -58,21 +58,9 @@ class MemoryCredentials:
         finally:
             lock.release()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """What another thread of the parent holds is nobody's here."""
         self._locks = defaultdict(threading.Lock)
 
     def __repr__(self) -> str:
         return f"<{self.description}>"
-
-
-_all: weakref.WeakSet[MemoryCredentials] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for logins in tuple(_all):
-        logins._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
