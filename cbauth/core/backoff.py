@@ -43,7 +43,7 @@ class Backoff:
         if count >= self._full:
             return self.cap
         if count <= 1:
-            return min(self.base, self.cap)
+            return self.base if self.base < self.cap else self.cap
         try:
             return min(self.base * self.factor ** (min(count, HIGHEST) - 1), self.cap)
         except OverflowError:  # beyond the largest float, so beyond any cap

@@ -54,7 +54,8 @@ class Standing(NamedTuple):
         )
 
 
-_REFUSED = State.REFUSED
+_made = tuple.__new__
+_REFUSED, _TESTING = State.REFUSED, State.TESTING
 STALE = Standing(-1, -math.inf, (), ())
 
 
@@ -102,7 +103,7 @@ class Lineup:
         if state is _REFUSED:
             self.roster.refuse(position, math.inf if until is None else until)
         else:
-            self.roster.free(position, testing=state is State.TESTING)
+            self.roster.free(position, testing=state is _TESTING)
 
     def stand(self, store: Store, now: float) -> Standing:
         """Work out who leads, after ``catch_up``, and remember it for the callers to come when it can be.
@@ -116,7 +117,7 @@ class Lineup:
         first = None if rotates else roster.first()
         if first is not None and first not in roster.testing and self.members[first].source.missing() is None:
             leader = self.choice(first, store, preferred=first == 0)
-            self.standing = standing = Standing(self._seen, roster.expires, (leader,), ())
+            self.standing = standing = _made(Standing, (self._seen, roster.expires, (leader,), ()))
             return standing
         for passed, position in enumerate(roster.turn() if rotates else self._by_rank()):
             member = self.members[position]
@@ -137,7 +138,8 @@ class Lineup:
         """The choice of the member at ``position``."""
         member = self.members[position]
         record = store.read(member.breaker_key)
-        return Choice(member, record.breaker.generation if isinstance(record, Health) else 0, preferred)
+        generation = record.breaker.generation if isinstance(record, Health) else 0
+        return _made(Choice, (member, generation, preferred, None))
 
     def order(self, rng: Random) -> Iterator[int]:
         """The admitted positions in the order in which this strategy would ask them now."""

@@ -124,7 +124,7 @@ class Member:
         """The secret, if it can be told at once, to strike it out of texts; slow sources are not asked."""
         source = self.source
         try:
-            return () if source.slow or source.missing() is not None else (source.get().reveal(),)
+            return () if source.slow else (source.get().reveal(),)
         except AuthError:
             return ()
 

@@ -245,10 +245,9 @@ class SqliteStore:
         """Tell others of a change that was committed, and let readers of this process see it."""
         slot = place[0] % SLOTS
         self._heard = self._signals.changed(slot)
+        if not self._again:  # else the second look is due already
+            self._look_at = min(self._look_at, self._ticks() + GLANCE)
         self._again.add(slot)  # somebody else's signal may have been masked by this one
-        again = self._ticks() + GLANCE
-        if again < self._look_at:
-            self._look_at = again
         self._journal.put(key, record)
         self._rows.put(key, place)
         while self._file.turn != turn:  # another update has come in between, and has written on top of this one
