@@ -95,8 +95,8 @@ class Engine(Arrangement):
         """Who is to be asked now; ``None`` when nobody is admitted. Takes no lock while everybody is well."""
         lineup = self._lineups.get(model)
         if lineup is not None and not self.abandoned:
-            standing = lineup.standing
-            if standing.holds(self.store.generation, now):
+            standing, generation = lineup.standing, self.store.generation
+            if standing.generation == generation and standing.holds(now):
                 choices = standing.choices
                 return choices[0] if len(choices) == 1 else choices[next(lineup.counter) % len(choices)]
         return self.choose(model, now)

@@ -45,13 +45,9 @@ class Standing(NamedTuple):
     choices: tuple[Choice, ...]
     unready: tuple[Source, ...]
 
-    def holds(self, generation: int, now: float) -> bool:
-        """Whether it is still true."""
-        return (
-            self.generation == generation
-            and now < self.expires
-            and (not self.unready or all(source.missing() is not None for source in self.unready))
-        )
+    def holds(self, now: float) -> bool:
+        """Whether it is still true, while the store is at ``generation``."""
+        return now < self.expires and (not self.unready or all(source.missing() is not None for source in self.unready))
 
 
 _made = tuple.__new__
