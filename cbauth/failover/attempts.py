@@ -43,21 +43,16 @@ def _find(engine: Engine, request: str | None, session: str | None) -> Lease | N
     """One lease on whoever leads now, or ``None``; asked again when the plan changed while it was asked."""
     while True:
         arranged = engine.arranged
-        lease = _find_once(engine, request, session)
-        if lease is not None or not engine.has_rearranged(arranged):
-            return lease
-
-
-def _find_once(engine: Engine, request: str | None, session: str | None) -> Lease | None:
-    now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
-    if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
-        return _opened(engine, bound[0], request, bound[1], session, "sticky", now)
-    for place, model in enumerate(engine.models_of(request)):
-        choice = engine.lead(model, now)
-        if choice is not None:
-            reason = "failover" if place or not choice.preferred else "primary"
-            return _opened(engine, choice, request, model, session, reason, now)
-    return None
+        now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
+        if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
+            return _opened(engine, bound[0], request, bound[1], session, "sticky", now)
+        for place, model in enumerate(engine.models_of(request)):
+            choice = engine.lead(model, now)
+            if choice is not None:
+                reason = "failover" if place or not choice.preferred else "primary"
+                return _opened(engine, choice, request, model, session, reason, now)
+        if not engine.has_rearranged(arranged):
+            return None
 
 
 def _opened(
