@@ -61,6 +61,7 @@ class RedisStore:
         self._namespace = namespace
         self._link = Link(self._address, namespace, _new_writer(), clock)
         self._journal = Journal(clock)
+        self.read = self._journal.read
         self._versions: dict[str, int] = {}
         self._most = MOST
         self._unsaved: set[str] = set()  # what changed while the server was away
@@ -94,10 +95,6 @@ class RedisStore:
     def generation(self) -> int:
         """Grows by one with every record that changes, here or (once heard of) elsewhere."""
         return self._journal.generation
-
-    def read(self, key: str) -> Record | None:
-        """The record as this process last saw it."""
-        return self._journal.read(key)
 
     def keys(self) -> tuple[str, ...]:
         """The keys of all records seen."""
