@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import partial
 from itertools import count
 from random import Random
 from typing import NamedTuple
 
+from cbauth.core.breaker import BreakerPolicy
 from cbauth.core.health import FREE, Admission, Health, Record, State, admission, clamped, skewed
 from cbauth.core.rotation import Roster
 from cbauth.failover.member import Member
@@ -189,10 +191,11 @@ def mended(key: str, record: Record | None, member: Member, store: Store, now: f
     if not skewed(record, policy, now + SKEW):
         return record
 
-    def transition(current: Record | None) -> tuple[Record | None, Health | None]:
-        if not isinstance(current, Health):
-            return current, None
-        sound = clamped(current, policy, now)
-        return sound, sound
+    return store.update(key, partial(_clamped, policy=policy, now=now))
 
-    return store.update(key, transition)
+
+def _clamped(record: Record | None, policy: BreakerPolicy, now: float) -> tuple[Record | None, Health | None]:
+    if not isinstance(record, Health):
+        return record, None
+    sound = clamped(record, policy, now)
+    return sound, sound

@@ -25,9 +25,10 @@ class Environment:
 
     def missing(self) -> str | None:
         """Why not: the variable is not set, or empty."""
-        if self._text():
-            return None
-        return f"{self._name} is {'empty' if self._name in self._environ else 'not set'}"
+        try:
+            return None if self._environ[self._name].strip() else f"{self._name} is empty"
+        except KeyError:
+            return f"{self._name} is not set"
 
     def get(self) -> Secret:
         """The variable's value. Raises ``AuthError`` when there is none, or none that can be sent."""
