@@ -348,7 +348,7 @@ def open_lease(
     reason: str,
     now: float,
 ) -> Lease:
-    """The lease on a choice, which is told; one that knows how to give its permit back when it holds one."""
+    """The lease on a choice, and the event of it; it knows how to give its permit back when it holds one."""
     if choice.permit is None:
         lease = Lease(engine, choice, request, model, session, reason, now)
     else:

@@ -183,7 +183,8 @@ class RedisStore:
         if len(self._versions) < self._most:
             return
         long_ago = (self.clock() - DAY) * 1e6
-        for key in [k for k, version in self._versions.items() if version < long_ago and self._journal.read(k) is None]:
+        wanted = {*self._journal.keys(), *self._unsaved}
+        for key in [key for key, version in self._versions.items() if version < long_ago and key not in wanted]:
             del self._versions[key]
         self._most = max(MOST, 2 * len(self._versions))
 
