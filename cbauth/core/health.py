@@ -42,6 +42,7 @@ __all__ = [
     "reaches_provider",
     "recovered",
     "running",
+    "signed_in",
     "skewed",
     "succeeded",
 ]
@@ -246,6 +247,13 @@ def recovered(health: Health | None, now: float) -> Health | None:
     if health is None or not any(now < c.until for c in health.cooldowns):
         return health
     return health._replace(cooldowns=tuple(c._replace(until=min(c.until, now)) for c in health.cooldowns))
+
+
+def signed_in(health: Health | None) -> Health | None:
+    """The record without the rests that a refused credential has earned: there is another credential now."""
+    if health is None or not any(c.kind == "auth" for c in health.cooldowns):
+        return health
+    return health._replace(cooldowns=tuple(c for c in health.cooldowns if c.kind != "auth"))
 
 
 def running(health: Health | None, now: float) -> tuple[Cooldown, ...]:

@@ -26,6 +26,7 @@ from cbauth.core.health import (
     reaches_provider,
     recovered,
     running,
+    signed_in,
     succeeded,
 )
 from cbauth.events import Event, EventBus, Handler
@@ -248,6 +249,11 @@ class Engine(Arrangement):
         self.store.refresh()
         now = self.clock()
         self._change(member, lambda record: recovered(record, now), now)
+
+    def welcome(self, member: Member) -> None:
+        """Somebody has logged in anew: what the credential before has earned counts no more."""
+        self.store.refresh()
+        self._change(member, signed_in, self.clock(), keys=(member.own_key,))
 
     def reset(self, members: Iterable[Member]) -> None:
         """Forget the members' failures: no cooldown, a closed circuit. Session bindings stay."""
