@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from cbauth.events import Event
 from cbauth.oauth import OAuthManager
 from tests.oauth.acme import LIFE, SOON, Acme
 from tests.support.identity import faults
+from tests.support.processes import eventually
 
 NAMES = ("auth:started", "auth:success", "auth:failed", "token:refreshed", "token:expired")
 
@@ -114,9 +116,10 @@ def test_a_handler_may_ask_the_manager_and_fail_without_breaking_anything(acme: 
     assert len(asked) == 2
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_handler_that_ends_its_thread_keeps_nobody_waiting(acme: Acme) -> None:
+def test_a_handler_that_ends_its_thread_keeps_nobody_waiting(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     manager = acme.manager()
+    ended: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: ended.append(told.exc_type))
 
     def leave(event: Event) -> None:
         raise SystemExit
@@ -125,6 +128,7 @@ def test_a_handler_that_ends_its_thread_keeps_nobody_waiting(acme: Acme) -> None
     login = manager.begin("acme")
     acme.identity.visit(login.url)
     assert login.wait(SOON).id == "acme"
+    assert eventually(lambda: ended == [SystemExit])
 
 
 def test_unsubscribing_ends_it_and_a_typo_is_told(acme: Acme) -> None:
