@@ -114,7 +114,9 @@ def test_a_registered_port_is_used_and_of_a_list_the_first_that_is_free(acme: Ac
 def test_a_port_in_use_says_so_and_what_else_there_is(acme: Acme) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         manager = acme.manager(port=taken.getsockname()[1])
-        with pytest.raises(LoginError, match=r"port \d+ of 127\.0\.0\.1 cannot be had.*--device.*paste") as caught:
+        with pytest.raises(
+            LoginError, match=r"port \d+ of 127\.0\.0\.1 cannot be had.*another registered.*--device"
+        ) as caught:
             manager.begin("acme")
     assert caught.value.error == "port_in_use"
     assert manager.begin("acme").redirect_uri.endswith(f":{taken_port(caught.value)}/callback")
