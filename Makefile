@@ -5,6 +5,7 @@
 # make format       put the style right
 # make bench        cbauth beside its peers, in an environment of its own (ARGS=--quick: only see that it runs)
 # make schemas      write schemas/ from the models
+# make rules        write docs/rules.md from the rules
 # make constraints  move every pinned version to the newest that fits
 # make clean        remove whatever make made
 #
@@ -20,7 +21,7 @@ TOOLS := redis-server:redis-server
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint format bench schemas constraints clean tools
+.PHONY: help demo test setup lint format bench schemas rules constraints clean tools
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -48,6 +49,9 @@ bench: $(BENCH)/.bench tools
 schemas: $(VENV)/.dev
 	$(VENV)/bin/cbauth schema > schemas/profiles.schema.json
 	$(VENV)/bin/cbauth schema --draft draft-07 > schemas/profiles.draft-07.schema.json
+
+rules: $(VENV)/.dev
+	$(VENV)/bin/python -c 'from cbauth.config.codes.page import page; print(page(), end="")' > docs/rules.md
 
 tools:
 	@for tool in $(TOOLS); do \

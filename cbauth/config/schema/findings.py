@@ -82,7 +82,7 @@ def _finding(
         return "CBA205", f"the number has to be {words} {int(context[bound])}", None, False
     if kind == "finite_number":
         return "CBA205", "the number has to be finite", None, False
-    return "CBA200", "this value is not valid here", None, False
+    return "CBA203", "this value is not valid here", None, False
 
 
 _BOUNDS = {
