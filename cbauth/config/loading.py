@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbauth.config import compiler, rules, schema
-from cbauth.config.diagnostics import MOST, Diagnostic, Finding, counts, key_text, printable
+from cbauth.config.diagnostics import MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.mapping import plain
 from cbauth.config.policies import compiled
@@ -29,30 +30,31 @@ __all__ = ["Checked", "check_text", "from_checked", "from_file", "from_mapping",
 
 
 class Checked:
-    """A text that was checked: its document, its diagnostics sorted by place, and its model when nothing is wrong."""
+    """A text that was checked: its document, its diagnostics sorted by place, and its plan when nothing is wrong."""
 
-    __slots__ = ("diagnostics", "document", "model")
+    __slots__ = ("diagnostics", "document", "plan")
 
-    def __init__(self, document: Document, diagnostics: list[Diagnostic], model: File | None) -> None:
+    def __init__(self, document: Document, diagnostics: list[Diagnostic], plan: Plan | None) -> None:
         self.document = document
         self.diagnostics = diagnostics
-        self.model = model
+        self.plan = plan
 
 
 def check_text(source: str | bytes, path: str | None) -> Checked:
     """Check a text. Never raises for anything that is in it."""
     document = parse(source, path)
     problems = list(document.problems)
-    model = None
+    model = plan = None
     if document.readable:
         model, findings = _examine(document.data, nulls=document.nulls, secrets=looks_secret(document.lines.text))
         placed = [document.place(finding) for finding in findings]
         taken = {(problem.line, problem.column) for problem in problems}
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
-    if counts(problems)[0]:
-        model = None
-    return Checked(document, sorted(problems), model)
+    if model is not None and not counts(problems)[0]:
+        plan, findings = _linted(document.data, model)
+        problems += map(document.place, findings)
+    return Checked(document, sorted(problems), plan)
 
 
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
@@ -62,9 +64,9 @@ def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
 
 def from_checked(checked: Checked, path: str | os.PathLike[str], *, trusted: bool) -> Plan:
     """The plan of a text that was checked, and is that of ``path``. Raises ``ConfigError``."""
-    if checked.model is None:
+    if checked.plan is None:
         raise _error(printable(os.fspath(path)), checked.diagnostics, path=os.fspath(path))
-    return compiler.compile_plan(checked.model, path=Path(path), trusted=trusted)
+    return replace(checked.plan, path=Path(path), trusted=trusted, warnings=tuple(checked.diagnostics))
 
 
 def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
@@ -73,9 +75,13 @@ def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
     model = None
     if not problems:
         model, problems = _examine(data, nulls=True, secrets=True)
-    if model is None or any(finding.severity == "error" for finding in problems):
+    plan = None
+    if model is not None and all(finding.severity == WARNING for finding in problems):
+        plan, found = _linted(data, model)
+        problems = [*problems, *found]
+    if plan is None:
         raise _error("the configuration", _unplaced(problems))
-    return compiler.compile_plan(model, path=None, trusted=trusted)
+    return replace(plan, trusted=trusted, warnings=tuple(_unplaced(problems)))
 
 
 def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
@@ -98,6 +104,13 @@ def _examine(data: Any, *, nulls: bool, secrets: bool) -> tuple[File | None, lis
     if secrets:
         findings += islice(rules.literal_secrets(data), MOST)
     return model, _settled(findings) if findings else findings
+
+
+def _linted(data: Any, model: File) -> tuple[Plan | None, list[Finding]]:
+    """The plan of a file without errors, and what its policy promises in vain; none when it cannot work at all."""
+    plan = compiler.compile_plan(model, path=None, trusted=True)
+    findings = list(islice(rules.lint(data, plan), MOST))
+    return (plan if all(finding.severity == WARNING for finding in findings) else None), findings
 
 
 def _settled(findings: Sequence[Finding]) -> list[Finding]:

@@ -1,7 +1,7 @@
 """Every rule that a configuration is checked against, by its code.
 
 ``CBA1xx`` the text as YAML, ``CBA2xx`` schema and references, ``CBA3xx`` secrets and transport, ``CBA4xx`` policy that
-cannot do what it says. Each hundred has its module; ``cbauth explain`` and ``docs/rules.md`` are made of them.
+cannot do what it says. Each hundred has its module, the last one three; ``cbauth explain`` and ``docs/rules.md`` are made of them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from cbauth.config.codes import comments, policy, schema, syntax, transport
+from cbauth.config.codes import comments, fallbacks, policy, schema, settings, syntax, transport
 from cbauth.config.codes.rule import Rule
 from cbauth.config.diagnostics import Diagnostic
 from cbauth.config.suggest import nearest
@@ -18,7 +18,11 @@ from cbauth.errors import ConfigError
 __all__ = ["CODES", "Rule", "explain", "unreadable"]
 
 CODES: Mapping[str, Rule] = MappingProxyType(
-    {rule.code: rule for part in (syntax, comments, schema, transport, policy) for rule in part.RULES}
+    {
+        rule.code: rule
+        for part in (syntax, comments, schema, transport, policy, fallbacks, settings)
+        for rule in part.RULES
+    }
 )
 
 

@@ -1,0 +1,278 @@
+"""Routes and models: who answers when the first one cannot.
+
+Of those who serve a model only so much is kept as decides: two of a kind are as good as a thousand. So a file costs in
+proportion to its length, however many profiles serve one model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cbauth.config.diagnostics import ERROR, WARNING, Finding, Path
+from cbauth.config.privacy import quoted
+from cbauth.config.rules.case import Case, called, origin
+from cbauth.config.rules.index import Index
+from cbauth.config.suggest import Suggestions
+from cbauth.core.models import expand
+from cbauth.plan import Profile
+
+__all__ = ["fallbacks"]
+
+MOST_ENTRIES = 1_000_000
+"""Of all routes together no more entries than this are followed: routes within routes can stand for far more."""
+
+_Few = dict[Any, None]
+"""In order, without doubles, and no longer than two."""
+
+
+@dataclass(slots=True)
+class Servers:
+    """Who serves something: up to two profiles, providers, hosts and secrets, and up to two candidates."""
+
+    profiles: _Few = field(default_factory=dict)
+    providers: _Few = field(default_factory=dict)
+    hosts: _Few = field(default_factory=dict)
+    secrets: _Few = field(default_factory=dict)
+    candidates: int = 0
+
+    def add(self, profile: Profile, case: Case) -> None:
+        """Count ``profile`` among them."""
+        _keep(self.profiles, profile.id)
+        _keep(self.providers, profile.provider.id)
+        _keep(self.hosts, origin(profile.base_url) or profile.provider.id)
+        _keep(self.secrets, case.secret(profile))
+        self.candidates = len(self.profiles)
+
+    def merge(self, other: Servers, *, same_model: bool) -> None:
+        """Count the others, too. Whoever serves another model is a candidate once more."""
+        for mine, theirs in (
+            (self.profiles, other.profiles),
+            (self.providers, other.providers),
+            (self.hosts, other.hosts),
+            (self.secrets, other.secrets),
+        ):
+            for value in theirs:
+                _keep(mine, value)
+        self.candidates = len(self.profiles) if same_model else min(self.candidates + other.candidates, 2)
+
+
+def _keep(few: _Few, value: object) -> None:
+    if len(few) < 2:
+        few[value] = None
+
+
+class _Serving:
+    """Who serves which model."""
+
+    def __init__(self, profiles: Sequence[Profile], case: Case) -> None:
+        self._index: Index[Servers] = Index()
+        self._known: dict[str, Servers] = {}
+        for profile in profiles:
+            for pattern in profile.models.patterns:
+                self._index.put(pattern, Servers()).add(profile, case)
+
+    def of(self, model: str) -> Servers:
+        """Those who serve ``model``; nobody is an empty answer."""
+        known = self._known.get(model)
+        if known is None:
+            known = self._known[model] = Servers()
+            for _, servers in self._index.matching(model):
+                known.merge(servers, same_model=True)
+        return known
+
+
+def fallbacks(case: Case) -> Iterator[Finding]:
+    """CBA421 to CBA429, for the whole file."""
+    routes = case.plan.routes
+    for name, entries in routes.items():
+        yield from _twice(name, entries)
+    yield from _circles(routes)
+    serving = _Serving(case.ranked, case)
+    resting = _Serving([profile for profile in case.plan.profiles if not profile.enabled], case)
+    suggestions = Suggestions()
+    names = dict.fromkeys(p for profile in case.ranked for p in profile.models.patterns if "*" not in p)
+    everything = sum(map(len, routes.values()))
+    left, routed, may_fall_back = MOST_ENTRIES, set[str](), False
+    for name, entries in routes.items():
+        nested = any(entry != name and entry in routes for entry in entries)
+        left -= everything if nested else len(entries)
+        if left < 0:
+            return
+        models = expand(name, routes)
+        routed.update(models)
+        yield from _unserved(routes, name, models, serving, resting, suggestions, names)
+        whole = Servers()
+        for model in models:
+            whole.merge(serving.of(model), same_model=False)
+        may_fall_back |= whole.candidates > 1
+        if len(case.ranked) > 1:
+            yield from _alike(name, whole, models)
+    if len(case.ranked) > 1:
+        yield from _alone(case, routed, serving)
+        yield from _single_try(case, may_fall_back)
+
+
+def _twice(name: str, entries: Sequence[str]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for place, entry in enumerate(entries):
+        before = first.setdefault(entry, place)
+        if before != place:
+            yield Finding(
+                "CBA428",
+                ("routes", name, place),
+                f"{_shown(entry)} stands in this route twice: it is tried once, where it stands first",
+                "take it out",
+                severity=WARNING,
+                related=(("it stands here first", ("routes", name, before)),),
+            )
+
+
+def _circles(routes: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """CBA426: a route that leads back to itself. One that names itself means the model of that name."""
+    done: set[str] = set()
+    for start in routes:
+        path = [] if start in done else [(start, enumerate(routes[start]))]
+        on_path = {start} if path else set()
+        while path:
+            name, entries = path[-1]
+            place, entry = next(entries, (0, None))
+            if entry is None:
+                path.pop()
+                on_path.discard(name)
+                done.add(name)
+            elif entry in on_path and entry != name:
+                yield _circle(routes, name, place, entry)
+            elif entry in routes and entry not in done and entry != name:
+                path.append((entry, enumerate(routes[entry])))
+                on_path.add(entry)
+
+
+def _circle(routes: Mapping[str, Sequence[str]], name: str, place: int, entry: str) -> Finding:
+    empty = not expand(entry, routes)
+    return Finding(
+        "CBA426",
+        ("routes", name, place),
+        f"the route {called(entry)} leads back to itself here" + (" and holds no model: it cannot work" * empty),
+        "name models in it, not routes that lead back" if empty else "take this entry out: it is passed over",
+        severity=ERROR if empty else WARNING,
+        related=((f"the route {called(entry)}", ("routes", entry)),),
+    )
+
+
+def _unserved(
+    routes: Mapping[str, Sequence[str]],
+    name: str,
+    models: Sequence[str],
+    serving: _Serving,
+    resting: _Serving,
+    suggestions: Suggestions,
+    names: Mapping[str, None],
+) -> Iterator[Finding]:
+    """CBA427: entries that nobody serves. A route of nothing else cannot work, unless a disabled profile would."""
+    missing = [
+        (place, entry)
+        for place, entry in enumerate(routes[name])
+        if (entry == name or entry not in routes) and not serving.of(entry).profiles
+    ]
+    dead = bool(missing) and not any(serving.of(model).profiles or resting.of(model).profiles for model in models)
+    for place, entry in missing:
+        disabled = next(iter(resting.of(entry).profiles), None)
+        otherwise = "add it to the `models` of a profile, or take it out of the route"
+        related: tuple[tuple[str, Path], ...] = ()
+        if disabled is not None:
+            otherwise = "enable that profile, or take the model out of the route"
+            related = (("would serve it, but is disabled", ("profiles", disabled)),)
+        yield Finding(
+            "CBA427",
+            ("routes", name, place),
+            f"no {'enabled ' * (disabled is not None)}profile serves {_shown(entry)}"
+            + (f": the route {called(name)} cannot work" if dead else ""),
+            otherwise if disabled is not None else suggestions.help(entry, names, otherwise),
+            severity=ERROR if dead else WARNING,
+            related=related,
+        )
+
+
+def _alike(name: str, whole: Servers, models: Sequence[str]) -> Iterator[Finding]:
+    """CBA422 to CBA425: a route without fallback, or one whose entries all fall together."""
+    path = ("routes", name)
+    if whole.candidates == 1:
+        only = next(iter(whole.profiles))
+        yield Finding(
+            "CBA422",
+            path,
+            f"the route {called(name)} has no fallback: only {called(only)} can answer it",
+            "add a model that another profile serves",
+            severity=WARNING,
+            related=(("the only one who can answer", ("profiles", only)),),
+        )
+    elif whole.candidates < 2:
+        return
+    elif len(whole.secrets) == len(whole.hosts) == 1 and None not in whole.secrets:
+        yield _together("CBA425", path, name, whole, "uses one credential", "a profile with another credential")
+    elif len(whole.providers) == 1:
+        provider = called(next(iter(whole.providers)))
+        yield _together("CBA423", path, name, whole, f"is at one provider, {provider}", "a model of another provider")
+    elif len(whole.hosts) == 1:
+        yield _together("CBA424", path, name, whole, "is at one host", "a profile at another host")
+
+
+def _together(code: str, path: Path, name: str, whole: Servers, what: str, more: str) -> Finding:
+    return Finding(
+        code,
+        path,
+        f"whatever the route {called(name)} falls back on {what}: all of it fails together",
+        f"add {more}",
+        severity=WARNING,
+        related=tuple((f"{called(each)} can answer it", ("profiles", each)) for each in whole.profiles),
+    )
+
+
+def _alone(case: Case, routed: set[str], serving: _Serving) -> Iterator[Finding]:
+    """CBA421: a model that is asked for by its name, and that one profile alone serves."""
+    seen = set(routed)
+    for profile in case.ranked:
+        for model, path in _named(case, profile):
+            if model in seen:
+                continue
+            seen.add(model)
+            if len(serving.of(model).profiles) == 1:
+                yield Finding(
+                    "CBA421",
+                    path,
+                    f"{_shown(model)} has no fallback: only {called(profile.id)} serves it",
+                    "let another profile serve it, or name a substitute for it in a route",
+                    severity=WARNING,
+                    related=(("the only one who serves it", ("profiles", profile.id)),),
+                )
+
+
+def _named(case: Case, profile: Profile) -> Iterator[tuple[str, Path]]:
+    """The models that a profile names, and where."""
+    path = ("profiles", profile.id)
+    for place, entry in enumerate(case.given(*path, "models") or ()):
+        if "*" not in entry:
+            yield entry, (*path, "models", place)
+    if profile.default_model is not None:
+        yield profile.default_model, (*path, "default_model")
+
+
+def _single_try(case: Case, may_fall_back: bool) -> Iterator[Finding]:
+    """CBA429: one try for each request, so that no request ever falls back."""
+    if not may_fall_back or any(profile.policy.retry.attempts > 1 for profile in case.ranked):
+        return
+    written = case.site(case.ranked[0]).written("retry", "attempts")
+    if written is not None:
+        yield Finding(
+            "CBA429",
+            written,
+            "with `attempts: 1` a request ends with its first failure: nobody falls back",
+            "write 2 or more, or leave the key out",
+            severity=WARNING,
+        )
+
+
+def _shown(model: str) -> str:
+    return quoted(model, "this model")
