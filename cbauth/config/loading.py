@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from cbauth.config import compiler, rules, schema
 from cbauth.config.diagnostics import MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
+from cbauth.config.doubts import doubts
+from cbauth.config.ignoring import after_comments
 from cbauth.config.mapping import plain
 from cbauth.config.policies import compiled
-from cbauth.config.privacy import looks_secret
 from cbauth.config.source import read
 from cbauth.errors import ConfigError
 from cbauth.plan import Plan, Policy
@@ -46,7 +47,14 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
     problems = list(document.problems)
     model = plan = None
     if document.readable:
-        model, findings = _examine(document.data, nulls=document.nulls, secrets=looks_secret(document.lines.text))
+        text = document.lines.text
+        model, findings = _examine(
+            document.data,
+            nulls=document.nulls,
+            secrets=rules.suspicious(text),
+            lookalikes=not text.isascii() or "\\" in text,
+        )
+        problems += [document.place(finding) for finding in islice(doubts(document), MOST)]
         placed = [document.place(finding) for finding in findings]
         taken = {(problem.line, problem.column) for problem in problems}
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
@@ -54,7 +62,8 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
     if model is not None and not counts(problems)[0]:
         plan, findings = _linted(document.data, model)
         problems += map(document.place, findings)
-    return Checked(document, sorted(problems), plan)
+    problems = sorted(after_comments(document, problems))
+    return Checked(document, problems, None if counts(problems)[0] else plan)
 
 
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
@@ -74,7 +83,7 @@ def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
     data, problems = plain(mapping)
     model = None
     if not problems:
-        model, problems = _examine(data, nulls=True, secrets=True)
+        model, problems = _examine(data, nulls=True, secrets=True, lookalikes=True)
     plan = None
     if model is not None and all(finding.severity == WARNING for finding in problems):
         plan, found = _linted(data, model)
@@ -96,8 +105,10 @@ def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
     return compiled(compiler.given(model))
 
 
-def _examine(data: Any, *, nulls: bool, secrets: bool) -> tuple[File | None, list[Finding]]:
+def _examine(data: Any, *, nulls: bool, secrets: bool, lookalikes: bool) -> tuple[File | None, list[Finding]]:
     model, findings = schema.validate_file(data)
+    if lookalikes:
+        findings += islice(rules.lookalikes(data), MOST)
     findings += islice(rules.check(data), MOST)
     if nulls:
         findings += islice(rules.nulls(data), MOST)
@@ -114,15 +125,28 @@ def _linted(data: Any, model: File) -> tuple[Plan | None, list[Finding]]:
 
 
 def _settled(findings: Sequence[Finding]) -> list[Finding]:
-    """One finding for each mistake: nothing more about what lies under an unknown key, nothing said twice."""
+    """One finding for each mistake: nothing more about what lies under an unknown key, nothing said twice.
+
+    What cannot be told from ASCII by looking is said first: other complaints about the same words would only confuse.
+    """
     unknown = {finding.path for finding in findings if finding.code == "CBA201"}
+    alike = {(finding.path, finding.at_key) for finding in findings if finding.code == "CBA120"}
     kept: dict[tuple[Any, ...], Finding] = {}
     for finding in findings:
-        path = finding.path
-        if finding.code not in ("CBA201", "CBA301") and any(path[:end] in unknown for end in range(1, len(path) + 1)):
+        path, code = finding.path, finding.code
+        if code not in _ANYWHERE and any(path[:end] in unknown for end in range(1, len(path) + 1)):
             continue
-        kept.setdefault((finding.code, path, finding.at_key), finding)
+        if code in _CONFUSED and (path, finding.at_key) in alike:
+            continue
+        kept.setdefault((code, path, finding.at_key), finding)
     return list(kept.values())
+
+
+_ANYWHERE = frozenset({"CBA120", "CBA201", "CBA301", "CBA302", "CBA305"})
+"""What is said of an unknown key, and of what stands under it."""
+
+_CONFUSED = frozenset({"CBA201", "CBA204", "CBA206", "CBA207", "CBA208", "CBA209", "CBA210", "CBA211"})
+"""What is said of words that are not the ones that are wanted."""
 
 
 def _unplaced(findings: Iterable[Finding]) -> list[Diagnostic]:

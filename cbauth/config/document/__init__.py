@@ -7,7 +7,8 @@ a text that is not YAML, so that the answer is the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -15,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from cbauth.config.diagnostics import Diagnostic, Finding, Path, Place, Span, key_text
 from cbauth.config.document.composer import Composer, StoppedError
+from cbauth.config.document.doubts import Doubt
 from cbauth.config.document.nodes import Node, find, scalars
 from cbauth.config.document.syntax import explain
 from cbauth.config.document.text import MOST_BYTES, Lines, clean, decode
@@ -30,10 +32,11 @@ class Document:
     """One YAML document, its text and what was wrong with it.
 
     ``root`` is ``None`` when the document is empty or could not be read; ``readable`` tells the two apart. ``nulls``
-    says whether there is any ``null`` in it.
+    says whether there is any ``null`` in it; ``doubtful`` has, by offset, the scalars that versions of YAML read
+    differently.
     """
 
-    __slots__ = ("lines", "nulls", "path", "problems", "readable", "root")
+    __slots__ = ("doubtful", "lines", "nulls", "path", "problems", "readable", "root")
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Document:
         readable: bool,
         root: Node | None = None,
         nulls: bool = True,
+        doubtful: Mapping[int, Doubt] = MappingProxyType({}),
     ) -> None:
         self.lines = lines
         self.path = path
@@ -51,6 +55,7 @@ class Document:
         self.readable = readable
         self.root = root
         self.nulls = nulls
+        self.doubtful = doubtful
 
     @property
     def data(self) -> Any:
@@ -104,7 +109,15 @@ def parse(source: str | bytes, path: str | None = None) -> Document:
         composer = Composer(lines, path)
         root, readable = _compose_slowly(composer, error)
     problems += composer.problems
-    return Document(lines, path, problems, readable=readable, root=root, nulls=composer.nulls or root is None)
+    return Document(
+        lines,
+        path,
+        problems,
+        readable=readable,
+        root=root,
+        nulls=composer.nulls or root is None,
+        doubtful=composer.doubtful,
+    )
 
 
 def _compose_slowly(composer: Composer, first: Exception) -> tuple[Node | None, bool]:

@@ -26,6 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from cbauth.config.diagnostics import MOST, Diagnostic, Path, Place, key_text
+from cbauth.config.document.doubts import Doubt, doubt
 from cbauth.config.document.nodes import MAPPING, SCALAR, SEQUENCE, Node
 from cbauth.config.document.scalars import TooLongError, resolve
 from cbauth.config.document.text import FORBIDDEN, Lines
@@ -78,7 +79,8 @@ class _Frame:
 class Composer:
     """Builds the tree of the first document.
 
-    ``problems`` holds what was wrong on the way, ``nulls`` says whether any value is ``null``.
+    ``problems`` holds what was wrong on the way, ``nulls`` says whether any value is ``null``, ``doubtful`` by its
+    offset what versions of YAML read differently.
     """
 
     def __init__(self, lines: Lines, path: str | None) -> None:
@@ -90,6 +92,7 @@ class Composer:
         self._root: Node | None = None
         self._documents = 0
         self.nulls = False
+        self.doubtful: dict[int, Doubt] = {}
 
     def compose(self, events: Iterable[Any]) -> Node | None:
         """The root, ``None`` for an empty document. Raises ``StoppedError`` and whatever ``events`` raises."""
@@ -125,6 +128,8 @@ class Composer:
                 value = resolve(text)
             except TooLongError:
                 self._report("CBA118", start, end, "this number has more than 64 digits", "write a shorter one")
+            if (unsure := doubt(text)) is not None:
+                self.doubtful[start] = unsure
         elif plain or event.tag:
             value = self._tagged(event, text, start, end)
         elif event.style in "|>":

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from cbauth.config.diagnostics import Finding
+from cbauth.config.rules.lookalikes import lookalikes
 from cbauth.config.rules.policy import lint
 from cbauth.config.rules.references import references
+from cbauth.config.rules.secrets import literal_secrets, suspicious
 from cbauth.config.rules.transport import transport
-from cbauth.config.rules.values import literal_secrets, nulls
+from cbauth.config.rules.values import nulls
 
-__all__ = ["check", "lint", "literal_secrets", "nulls"]
+__all__ = ["check", "lint", "literal_secrets", "lookalikes", "nulls", "suspicious"]
 
 
 def check(data: Any) -> Iterator[Finding]:
