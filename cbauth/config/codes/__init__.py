@@ -1,7 +1,8 @@
 """Every rule that a configuration is checked against, by its code.
 
 ``CBA1xx`` the text as YAML, ``CBA2xx`` schema and references, ``CBA3xx`` secrets and transport, ``CBA4xx`` policy that
-cannot do what it says. Each hundred has its module, the last one three; ``cbauth explain`` and ``docs/rules.md`` are made of them.
+cannot do what it says. Each hundred has its module or modules; ``cbauth explain`` and ``docs/rules.md`` are made of
+them.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from cbauth.config.diagnostics import Path
 from cbauth.config.privacy import quoted
+from cbauth.config.rules.index import Budget
 from cbauth.core.rotation import rank_key
 from cbauth.plan import OAuthLogin, Plan, Policy, Profile, SecretRef
 
@@ -40,6 +41,7 @@ class Case:
 
     data: dict[str, Any]
     plan: Plan
+    budget: Budget = field(default_factory=Budget, repr=False)
     _secrets: dict[str, Secret | None] = field(default_factory=dict, repr=False)
 
     @cached_property

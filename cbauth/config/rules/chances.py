@@ -36,10 +36,14 @@ _Group = tuple[object, ...]
 def never_chosen(case: Case) -> Iterator[Finding]:
     """CBA401: a profile that stays behind another one whatever fails."""
     before = _Before()
-    for profile, waits in _in_order(case):
-        better = before.covering(profile, case) if waits else None
+    sharing = _sharing(case)
+    for place in sorted(sharing):
+        before.add(case.ranked[place], case)
+    for place, profile in enumerate(case.ranked):
+        better = None if place in sharing else before.covering(profile, case)
         if better is None:
-            before.add(profile, case)
+            if not case.rotates:
+                before.add(profile, case)
             continue
         same = _upstream(better, case) == _upstream(profile, case)
         yield Finding(
@@ -66,18 +70,11 @@ def _advice(case: Case, profile: Profile, same: bool) -> str:
     return f"give it {own} of its own" + (", or a `weight` of 1 or more" if case.rotates else "")
 
 
-def _in_order(case: Case) -> Iterator[tuple[Profile, bool]]:
-    """Everybody in the order of being asked, and whether all before have to fail first."""
+def _sharing(case: Case) -> set[int]:
+    """The places of those who share the calls while all are well; the others wait behind all of them. Nobody under ``priority``."""
     if not case.rotates:
-        for profile in case.ranked:
-            yield profile, True
-        return
-    sharing = set(Roster([profile.weight for profile in case.ranked]).turn())
-    for place in sorted(sharing):
-        yield case.ranked[place], False
-    for place, profile in enumerate(case.ranked):
-        if place not in sharing:
-            yield profile, True
+        return set()
+    return set(Roster([profile.weight for profile in case.ranked]).turn())
 
 
 class _Before:
@@ -90,7 +87,7 @@ class _Before:
     def add(self, profile: Profile, case: Case) -> None:
         """Count ``profile`` among them."""
         for group in (_upstream(profile, case), *self._dragged(profile)):
-            index = self._groups.setdefault(group, Index())
+            index = self._groups.setdefault(group, Index(case.budget))
             for pattern in profile.models.patterns:
                 index.put(pattern, profile)
 
@@ -197,8 +194,8 @@ def idle_words(case: Case) -> Iterator[Finding]:
 
 
 def _weights(case: Case, strategy: Path) -> Iterator[Finding]:
-    weighty = [p for p in case.ranked if p.weight != 1]
-    if weighty:
+    weighty = [profile for profile in case.ranked if profile.weight != 1]
+    if weighty and len({profile.weight for profile in case.ranked}) > 1:
         others = "" if len(weighty) == 1 else f"; {len(weighty) - 1} more like it"
         yield Finding(
             "CBA404",

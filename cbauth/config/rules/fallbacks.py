@@ -67,7 +67,7 @@ class _Serving:
     """Who serves which model."""
 
     def __init__(self, profiles: Sequence[Profile], case: Case) -> None:
-        self._index: Index[Servers] = Index()
+        self._index: Index[Servers] = Index(case.budget)
         self._known: dict[str, Servers] = {}
         for profile in profiles:
             for pattern in profile.models.patterns:
@@ -102,10 +102,13 @@ def fallbacks(case: Case) -> Iterator[Finding]:
             return
         models = expand(name, routes)
         routed.update(models)
-        yield from _unserved(routes, name, models, serving, resting, suggestions, names)
+        found = list(_unserved(routes, name, models, serving, resting, suggestions, names))
         whole = Servers()
         for model in models:
             whole.merge(serving.of(model), same_model=False)
+        if case.budget.left < 0:
+            return  # who serves what can no longer be told
+        yield from found
         may_fall_back |= whole.candidates > 1
         if len(case.ranked) > 1:
             yield from _alike(name, whole, models)

@@ -5,7 +5,8 @@ Laws:
 1. ``matching(name)`` gives what was put under every pattern that ``matches(pattern, name)``, in any order.
 2. ``broader(pattern)`` gives what was put under every pattern that matches all that ``pattern`` does, itself included.
 3. Names and ``prefix*`` cost one look-up per character asked for, however many there are. Of the wildcards with a
-   star elsewhere at most ``MOST_STEPS`` are looked at in all; after that only the others are found.
+   star elsewhere at most ``MOST_STEPS`` are looked at, by all indexes of a file together; after that only the others
+   are found.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Generic, TypeVar
 
 from cbauth.core.models import matches
 
-__all__ = ["Index"]
+__all__ = ["Budget", "Index"]
 
 T = TypeVar("T")
 
@@ -25,16 +26,25 @@ _STAR = "\0"
 """Stands for a star when patterns are compared: no pattern holds it, so that only another star matches it."""
 
 
+class Budget:
+    """How many wildcards may still be looked at."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = MOST_STEPS) -> None:
+        self.left = left
+
+
 class Index(Generic[T]):
     """Values under patterns, one for each."""
 
-    __slots__ = ("_names", "_others", "_prefixes", "_steps")
+    __slots__ = ("_budget", "_names", "_others", "_prefixes")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
         self._names: dict[str, T] = {}
         self._prefixes: dict[str, T] = {}
         self._others: dict[str, dict[str, T]] = {}
-        self._steps = MOST_STEPS
+        self._budget = budget
 
     def put(self, pattern: str, value: T) -> T:
         """Put ``value`` under ``pattern``, unless there is one; gives what is there."""
@@ -54,8 +64,8 @@ class Index(Generic[T]):
             if head in self._prefixes:
                 yield f"{head}*", self._prefixes[head]
             for pattern, value in self._others.get(head, {}).items():
-                self._steps -= 1
-                if self._steps < 0:
+                self._budget.left -= 1
+                if self._budget.left < 0:
                     break
                 if matches(pattern, name):
                     yield pattern, value

@@ -58,7 +58,7 @@ def shared_secrets(case: Case) -> Iterator[Finding]:
         if not secret or profile.uses_oauth:
             continue
         other = first.setdefault(secret, profile)
-        twins = shared.setdefault((secret, profile.base_url), Index())
+        twins = shared.setdefault((secret, profile.base_url), Index(case.budget))
         if other.provider.id != profile.provider.id and origin(other.base_url) != origin(profile.base_url):
             yield Finding(
                 "CBA442",

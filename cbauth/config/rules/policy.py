@@ -23,14 +23,14 @@ from cbauth.plan import Plan
 __all__ = ["RULES", "lint"]
 
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    never_chosen,
     all_disabled,
+    fallbacks,
+    never_chosen,
     weightless,
     idle_words,
     unused_providers,
     hidden_wildcards,
     equal_wildcards,
-    fallbacks,
     lengths,
     mixed_breakers,
     without_pkce,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from cbauth.config.diagnostics import WARNING, Finding, Path
 from cbauth.config.privacy import quoted
 from cbauth.config.rules.case import Case, called
-from cbauth.config.rules.index import Index
+from cbauth.config.rules.index import Budget, Index
 from cbauth.plan import Profile
 
 __all__ = ["equal_wildcards", "hidden_wildcards"]
@@ -25,7 +25,7 @@ def hidden_wildcards(case: Case) -> Iterator[Finding]:
         if not written or len(written) < 2 or id(written) in seen:
             continue
         seen.add(id(written))
-        for place, broader in _contained(written):
+        for place, broader in _contained(written, case.budget):
             entry, other = written[place], written[broader]
             what = "stands here twice" if entry == other else f"is contained in {_shown(other)}"
             yield Finding(
@@ -38,9 +38,9 @@ def hidden_wildcards(case: Case) -> Iterator[Finding]:
             )
 
 
-def _contained(patterns: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _contained(patterns: Sequence[str], budget: Budget) -> Iterator[tuple[int, int]]:
     """The places of entries that say nothing of their own, and of the entry that says it."""
-    index: Index[int] = Index()
+    index: Index[int] = Index(budget)
     for place, pattern in enumerate(patterns):
         if index.put(pattern, place) != place:
             yield place, patterns.index(pattern)
