@@ -16,12 +16,13 @@ VENV := .venv
 BENCH := .venv-bench
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 
-# Programs that tests need beside Python, each as command:debian-package.
-TOOLS := redis-server:redis-server
+# The identity provider of the tests, and the Node it runs on where the system's is too old.
+PROVIDER := tests/support/identity/node_modules
+NODE := node@22.23.3
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint format bench schemas rules constraints clean tools
+.PHONY: help demo test setup lint format bench schemas rules constraints clean tools redis node
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -43,7 +44,7 @@ format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(BENCH)/.bench tools
+bench: $(BENCH)/.bench redis
 	$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 schemas: $(VENV)/.dev
@@ -53,13 +54,33 @@ schemas: $(VENV)/.dev
 rules: $(VENV)/.dev
 	$(VENV)/bin/python -c 'from cbauth.config.codes.page import page; print(page(), end="")' > docs/rules.md
 
-tools:
-	@for tool in $(TOOLS); do \
-	    command -v "$${tool%%:*}" >/dev/null || sh .ci/packages "$${tool##*:}" || exit 1; \
+# What tests need beside Python.
+tools: redis $(PROVIDER)/.made
+
+# Programs, each as command:debian-package.
+define programs
+	@for program in $(1); do \
+	    command -v "$${program%%:*}" >/dev/null || sh .ci/packages "$${program##*:}" || exit 1; \
 	done
+endef
+
+redis:
+	$(call programs,redis-server:redis-server)
+
+node:
+	$(call programs,node:nodejs npm:npm)
+
+$(PROVIDER)/.made: $(PROVIDER:node_modules=package.json) $(PROVIDER:node_modules=package-lock.json) | node
+	@echo "Installing the identity provider of the tests into $(@D); this happens once."
+	@cd $(@D:node_modules=.) && npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@node --eval 'process.exit(URL.parse && require("crypto").hash ? 0 : 1)' || { \
+	    echo "This Node is too old for it (Debian 12 brings 18): a newer one goes into $(@D), for the tests alone."; \
+	    cd $(@D:node_modules=.) && npm install --no-save --no-audit --no-fund --loglevel=error $(NODE); \
+	}
+	@touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
+	rm -rf $(VENV) $(BENCH) $(PROVIDER) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp is written last, so an interrupted run starts that step again; while a stamp is newer than

@@ -32,13 +32,17 @@ if TYPE_CHECKING:
     from cbauth.failover.lease import Lease
     from cbauth.failover.records import Candidate, Status
     from cbauth.managers import AuthProfile, AuthProfileManager, ModelProfile, ModelProfileManager, ProfileSelection
+    from cbauth.oauth import Credential, OAuthManager, PKCEChallenge
+    from cbauth.oauth.builtin import OAUTH_PROVIDERS
     from cbauth.outcomes import Outcome, classify
     from cbauth.plan import Plan, Policy
     from cbauth.singletons import (
         get_auth_profile_manager,
         get_model_profile_manager,
+        get_oauth_manager,
         reset_auth_profile_manager,
         reset_model_profile_manager,
+        reset_oauth_manager,
     )
     from cbauth.toolkit import Toolkit, load
 
@@ -52,13 +56,17 @@ _HOMES = {
     "Candidate": "failover.records",
     "CbauthError": "errors",
     "ConfigError": "errors",
+    "Credential": "oauth",
     "Event": "events",
     "Lease": "failover.lease",
     "LoginError": "errors",
     "LoginRequiredError": "errors",
     "ModelProfile": "managers",
     "ModelProfileManager": "managers",
+    "OAUTH_PROVIDERS": "oauth.builtin",
+    "OAuthManager": "oauth",
     "Outcome": "outcomes",
+    "PKCEChallenge": "oauth",
     "Plan": "plan",
     "Policy": "plan",
     "ProfileSelection": "managers",
@@ -71,13 +79,16 @@ _HOMES = {
     "classify": "outcomes",
     "get_auth_profile_manager": "singletons",
     "get_model_profile_manager": "singletons",
+    "get_oauth_manager": "singletons",
     "load": "toolkit",
     "load_plan": "config",
     "reset_auth_profile_manager": "singletons",
     "reset_model_profile_manager": "singletons",
+    "reset_oauth_manager": "singletons",
 }
 
 __all__ = [
+    "OAUTH_PROVIDERS",
     "AttemptRecord",
     "AuthError",
     "AuthProfile",
@@ -85,13 +96,16 @@ __all__ = [
     "Candidate",
     "CbauthError",
     "ConfigError",
+    "Credential",
     "Event",
     "Lease",
     "LoginError",
     "LoginRequiredError",
     "ModelProfile",
     "ModelProfileManager",
+    "OAuthManager",
     "Outcome",
+    "PKCEChallenge",
     "Plan",
     "Policy",
     "ProfileSelection",
@@ -105,10 +119,12 @@ __all__ = [
     "classify",
     "get_auth_profile_manager",
     "get_model_profile_manager",
+    "get_oauth_manager",
     "load",
     "load_plan",
     "reset_auth_profile_manager",
     "reset_model_profile_manager",
+    "reset_oauth_manager",
 ]
 
 

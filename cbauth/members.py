@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-from cbauth.config import builtin_providers
 from cbauth.failover.member import Member, health_keys
 from cbauth.managers.tokens import ManagedToken, TokenManager
+from cbauth.oauth.targets import sends_home
 from cbauth.plan import DEFAULT_POLICY, OAuthLogin, Plan, Profile, SecretRef
 from cbauth.secrets import Blocked, Source, source_for
 
@@ -45,7 +44,7 @@ def _member(profile: Profile, plan: Plan, oauth: TokenManager | None) -> Member:
 
 
 def _source(profile: Profile, plan: Plan, oauth: TokenManager | None) -> Source:
-    if not plan.trusted and profile.credential is not None and not _sends_home(profile):
+    if not plan.trusted and profile.credential is not None and not sends_home(profile.provider, profile.base_url):
         where = "oauth" if profile.uses_oauth else ", ".join(map(str, _refs(profile)))
         return Blocked(f"{plan.path} was only found here and is not trusted: run `cbauth trust`", description=where)
     if profile.uses_oauth:
@@ -64,15 +63,6 @@ def _reference(profile: Profile) -> str:
     if isinstance(profile.credential, OAuthLogin):
         return f"oauth:{profile.credential.account}"
     return repr([(ref.scheme, ref.args) for ref in _refs(profile)])
-
-
-def _sends_home(profile: Profile) -> bool:
-    """Whether the profile's secret goes to its built-in provider's own host and nowhere else."""
-    known = builtin_providers().get(profile.provider.id)
-    if known is None or known.base_url is None or profile.base_url is None:
-        return False
-    ours, theirs = urlsplit(profile.base_url), urlsplit(known.base_url)
-    return (ours.scheme, ours.hostname, ours.port) == (theirs.scheme, theirs.hostname, theirs.port)
 
 
 def reconciled(present: Iterable[Member], old: Plan, new: Plan, made: Iterable[Member]) -> list[Member]:

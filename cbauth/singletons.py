@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cbauth.managers import AuthProfileManager, ModelProfileManager
+from cbauth.oauth import OAuthManager
 from cbauth.plan import Plan
 from cbauth.toolkit import Toolkit, load
 
 __all__ = [
     "get_auth_profile_manager",
     "get_model_profile_manager",
+    "get_oauth_manager",
     "reset_auth_profile_manager",
     "reset_model_profile_manager",
+    "reset_oauth_manager",
 ]
 
 Config = str | Path | Plan | Toolkit
-M = TypeVar("M", AuthProfileManager, ModelProfileManager)
+M = TypeVar("M", AuthProfileManager, ModelProfileManager, OAuthManager)
 
 _lock = threading.RLock()
 
@@ -65,7 +68,12 @@ def _toolkit(config: Config | None) -> tuple[Toolkit, bool]:
 
 _auth = Singleton(lambda toolkit: toolkit.profiles)
 _model = Singleton(lambda toolkit: toolkit.models)
-_all: tuple[Singleton[AuthProfileManager] | Singleton[ModelProfileManager], ...] = (_auth, _model)
+_oauth = Singleton(lambda toolkit: toolkit.oauth)
+_all: tuple[Singleton[AuthProfileManager] | Singleton[ModelProfileManager] | Singleton[OAuthManager], ...] = (
+    _auth,
+    _model,
+    _oauth,
+)
 
 
 def get_auth_profile_manager(config: Config | None = None) -> AuthProfileManager:
@@ -90,3 +98,13 @@ def reset_auth_profile_manager() -> None:
 def reset_model_profile_manager() -> None:
     """Forget the process's ``ModelProfileManager``; the next call makes a new one."""
     _model.reset()
+
+
+def get_oauth_manager(config: Config | None = None) -> OAuthManager:
+    """The process's ``OAuthManager``, made at the first call from ``config`` like its siblings."""
+    return _oauth.get(config)
+
+
+def reset_oauth_manager() -> None:
+    """Forget the process's ``OAuthManager``; the next call makes a new one. Stored logins stay."""
+    _oauth.reset()

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from cbauth.config import find_config, load_plan
 from cbauth.errors import ConfigError
-from cbauth.events import Handler
+from cbauth.events import EventBus, Handler
 from cbauth.failover.arguments import a_clock, a_name, a_name_or_none, a_store
 from cbauth.failover.attempts import Attempts, acquire
 from cbauth.failover.engine import Engine
@@ -25,6 +25,7 @@ from cbauth.failover.waiting import AsyncSleep, Sleep
 from cbauth.managers import AuthProfileManager, ModelProfileManager
 from cbauth.managers.tokens import TokenManager
 from cbauth.members import members_of, reconciled
+from cbauth.oauth import OAuthManager
 from cbauth.plan import Plan
 from cbauth.stores import Store, open_store
 from cbauth.watching import ConfigFile, OnReload, ReloadLock, Watch, tell
@@ -105,12 +106,16 @@ class Toolkit:
         self._plan = plan
         self._file = _file_of(plan)
         self._store_given = store is not None
-        self._oauth = oauth
+        bus = EventBus()
+        self._own: OAuthManager | None = None
+        if oauth is None:
+            oauth = self._own = OAuthManager.over(plan, bus, clock=a_clock(clock))
+        self._oauth: TokenManager = oauth
         self._sleep = sleep
         self._async_sleep = async_sleep
         folder = plan.path.parent if plan.path is not None else None
         self._engine = Engine(
-            members_of(plan, oauth),
+            members_of(plan, self._oauth),
             store=a_store(store, lambda: open_store(plan.store, plan.namespace, folder=folder, clock=clock)),
             policy=plan.policy,
             clock=a_clock(clock),
@@ -118,11 +123,11 @@ class Toolkit:
             routes=plan.routes,
             rules=plan.rules,
             namespace=plan.namespace,
+            bus=bus,
         )
         self._profiles = AuthProfileManager.over(self._engine)
         self._models = ModelProfileManager.over(self._engine)
-        if oauth is not None:
-            self._models.set_oauth_manager(oauth)
+        self._models.set_oauth_manager(self._oauth)
         self._problem: ConfigError | None = None
         self._loaded_at = self._engine.clock()
         self._reloading = ReloadLock()
@@ -158,6 +163,15 @@ class Toolkit:
     def models(self) -> ModelProfileManager:
         """The same profiles, seen by model."""
         return self._models
+
+    @property
+    def oauth(self) -> OAuthManager:
+        """The logins of the profiles. Raises ``ConfigError`` when the toolkit was given a manager of another kind."""
+        if isinstance(self._oauth, OAuthManager):
+            return self._oauth
+        raise ConfigError(
+            f"this toolkit takes its tokens from a {type(self._oauth).__name__}, not from an OAuthManager"
+        )
 
     # calls
 
@@ -236,7 +250,8 @@ class Toolkit:
             _log.warning("`state` has changed in %s: that takes a new toolkit; health stays where it is", plan.path)
         plan = replace(plan, store=old.store, namespace=old.namespace)
         made = members_of(plan, self._oauth)
-
+        if self._own is not None:
+            self._own.adopt(plan)
         engine.rearrange(
             lambda present: reconciled(present, old, plan, made),
             policy=plan.policy,
@@ -302,8 +317,10 @@ class Toolkit:
             last.stop()
 
     def close(self) -> None:
-        """Watch no more; give back permits, the store and its files. Calling it twice is fine."""
+        """Watch no more; end the logins on their way; give back permits, the store and its files. Twice is fine."""
         self._unwatch(*tuple(self._listeners))
+        if self._own is not None:
+            self._own.close()
         self._engine.close()
 
     def __enter__(self) -> Self:

@@ -75,7 +75,7 @@ def unavailable(
     """The error that says why nobody can answer ``request`` now."""
     candidates = engine.explain(request)
     enabled = [c for c in candidates if c.enabled]
-    if enabled and not attempts and all(c.needs_login for c in enabled):
+    if enabled and all(c.needs_login for c in enabled):
         return LoginRequiredError(enabled[0].profile_id, reason=enabled[0].why)
     failed = {(a.profile_id, a.model): a for a in attempts}
     refusals = []
@@ -309,7 +309,7 @@ class Attempts:
             return False
         if lease.profile_id not in self._renewed:
             try:
-                source.renew()
+                source.renew(lease.secret)
             except CbauthError:
                 self._renewed[lease.profile_id] = None
             else:

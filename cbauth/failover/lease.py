@@ -133,6 +133,11 @@ class Lease:
         return self._read
 
     @property
+    def secret(self) -> Secret | None:
+        """The credential, as far as it was fetched."""
+        return self._secret
+
+    @property
     def settled(self) -> bool:
         """Whether its outcome is known, or it was given back."""
         return self._done

@@ -11,7 +11,7 @@ from cbauth.core.models import Models
 from cbauth.core.rotation import rank_key
 from cbauth.errors import AuthError
 from cbauth.plan import DEFAULT_POLICY, Policy
-from cbauth.secrets import Nothing, Source
+from cbauth.secrets import Nothing, Secret, Source
 
 __all__ = ["Member", "RenewableSource", "health_keys"]
 
@@ -23,8 +23,11 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class RenewableSource(Source, Protocol):
     """A source of OAuth access tokens: they can be had anew without a person."""
 
-    def renew(self) -> None:
-        """Replace the token that was just refused. Raises ``LoginRequiredError`` or ``RefreshError``."""
+    def renew(self, refused: Secret | None = None) -> None:
+        """Replace the token that was just ``refused``, unless somebody has done so since.
+
+        Raises ``LoginRequiredError`` or ``RefreshError``.
+        """
 
     @property
     def expires_at(self) -> float | None:

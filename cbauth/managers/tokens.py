@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Protocol
 
-from cbauth.errors import LoginRequiredError
+from cbauth.errors import LoginRequiredError, StoreError
 from cbauth.secrets import Secret
 
 __all__ = ["ManagedToken", "TokenManager"]
@@ -41,7 +42,10 @@ class ManagedToken:
 
     def missing(self) -> str | None:
         """An expired token is fine as long as it can be refreshed."""
-        login = self._login()
+        try:
+            login = self._login()
+        except StoreError as error:
+            return str(error)
         if login is None:
             return f"needs a login: run `cbauth login {self._profile_id}`"
         if self._oauth is not None and self._oauth.is_token_expired(login) and not getattr(login, "refreshable", True):
@@ -60,11 +64,16 @@ class ManagedToken:
     @property
     def expires_at(self) -> float | None:
         """When the current token expires, epoch seconds."""
-        return getattr(self._login(), "expires_at", None)
+        with suppress(StoreError):
+            return getattr(self._login(), "expires_at", None)
+        return None
 
-    def renew(self) -> None:
-        """Refresh the token that was refused."""
-        refresh = getattr(self._oauth, "refresh_token", None)
-        if refresh is None:
+    def renew(self, refused: Secret | None = None) -> None:
+        """Refresh the token that was refused; only once, if many find out at a time."""
+        renew, refresh = getattr(self._oauth, "renew", None), getattr(self._oauth, "refresh_token", None)
+        if renew is not None and refused is not None:
+            renew(self._credential_id, refused.reveal())
+        elif refresh is not None:
+            refresh(self._credential_id)
+        else:
             raise LoginRequiredError(self._profile_id)
-        refresh(self._credential_id)

@@ -16,13 +16,12 @@ import json
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any
-from urllib.parse import quote
 
 import requests
-from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
 from cbauth.core.tokens import TokenResponse, read_error, read_tokens
+from cbauth.oauth.client import Client
 from cbauth.oauth.transport import harden
 from cbauth.outcomes import classify
 from cbauth.outcomes.redaction import brief, redact
@@ -58,59 +57,50 @@ class TokenError(Exception):
 
 
 class TokenEndpoint:
-    """Exchanges codes, refreshes tokens. ``in_body``: send the secret in the body instead of a header."""
+    """Exchanges codes, refreshes tokens, redeems device codes."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str | None = None, *, in_body: bool = False) -> None:
+    def __init__(self, url: str, client: Client) -> None:
         self.url = url
-        self._client_id = client_id
-        self._secret = client_secret
-        self._in_body = in_body
+        self._client = client
 
     def exchange(self, code: str, verifier: str, redirect_uri: str, asked: Sequence[str] = ()) -> TokenResponse:
         """Tokens for an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5). Raises ``TokenError``."""
+        client = self._client
 
         def fetch(session: OAuth2Session, url: str) -> object:
             return session.fetch_token(
                 url,
                 code=code,
                 code_verifier=verifier,
-                auth=self._auth(),
-                include_client_id=self._auth() is None,
-                client_secret=self._secret if self._in_body else None,
+                auth=client.auth,
+                include_client_id="client_id" in client.form,
+                client_secret=client.form.get("client_secret"),
             )
 
         return self._ask(fetch, asked, (code, verifier), redirect_uri=redirect_uri)
 
     def refresh(self, refresh_token: str, asked: Sequence[str] = ()) -> TokenResponse:
         """New tokens for a refresh token (RFC 6749 section 6). Raises ``TokenError``."""
+        client = self._client
 
         def fetch(session: OAuth2Session, url: str) -> object:
-            named: dict[str, Any] = {} if self._auth() is not None else {"client_id": self._client_id}
-            if self._in_body and self._secret is not None:
-                named["client_secret"] = self._secret
-            return session.refresh_token(url, refresh_token=refresh_token, auth=self._auth(), **named)
+            return session.refresh_token(url, refresh_token=refresh_token, auth=client.auth, **client.form)
 
         return self._ask(fetch, asked, (refresh_token,))
 
     def device(self, device_code: str, asked: Sequence[str] = ()) -> TokenResponse:
         """Tokens for a device code, once it was approved (RFC 8628 section 3.4). Raises ``TokenError``."""
+        client = self._client
 
         def fetch(session: OAuth2Session, url: str) -> object:
             form = {
                 "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
                 "device_code": device_code,
-                "client_id": self._client_id,
+                **client.form,
             }
-            if self._in_body and self._secret is not None:
-                form["client_secret"] = self._secret
-            return session.request("POST", url, data=form, auth=self._auth(), headers=ACCEPT, withhold_token=True)
+            return session.request("POST", url, data=form, auth=client.auth, headers=ACCEPT, withhold_token=True)
 
         return self._ask(fetch, asked, (device_code,))
-
-    def _auth(self) -> HTTPBasicAuth | None:
-        if self._secret is None or self._in_body:
-            return None
-        return HTTPBasicAuth(_quoted(self._client_id), _quoted(self._secret))
 
     def _ask(
         self,
@@ -123,7 +113,7 @@ class TokenEndpoint:
         answers: list[TokenResponse] = []
 
         def judge(response: requests.Response) -> requests.Response:
-            tokens = _judged(response, asked, (*secrets, *([self._secret] if self._secret else [])))
+            tokens = _judged(response, asked, (*secrets, *self._client.secrets))
             answers.append(tokens)
             # What goes on to oauthlib is what it can read: it chokes on lifetimes that are no whole numbers.
             plain = requests.Response()
@@ -131,7 +121,7 @@ class TokenEndpoint:
             plain.raw = BytesIO(json.dumps({"access_token": tokens.access_token, "token_type": "Bearer"}).encode())
             return plain
 
-        with OAuth2Session(self._client_id, **options) as session:
+        with OAuth2Session(self._client.id, **options) as session:
             session.register_compliance_hook("access_token_response", judge)
             session.register_compliance_hook("refresh_token_response", judge)
             try:
@@ -170,8 +160,3 @@ def _judged(response: requests.Response, asked: Sequence[str], secrets: Sequence
         return read_tokens(data, asked)
     except ValueError as error:
         raise TokenError("not_understood", f"the answer of the token endpoint: {error}", temporary=True) from None
-
-
-def _quoted(text: str) -> str:
-    """As a name or password in a header has to be written (RFC 6749 section 2.3.1)."""
-    return quote(text, safe="")

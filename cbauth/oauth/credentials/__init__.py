@@ -13,7 +13,16 @@ from __future__ import annotations
 
 from cbauth.oauth.credentials.choice import credentials_folder, open_credentials
 from cbauth.oauth.credentials.files import FileStore
+from cbauth.oauth.credentials.memory import MemoryCredentials
 from cbauth.oauth.credentials.record import Credential, CredentialStore
 from cbauth.oauth.credentials.vault import KeyringStore
 
-__all__ = ["Credential", "CredentialStore", "FileStore", "KeyringStore", "credentials_folder", "open_credentials"]
+__all__ = [
+    "Credential",
+    "CredentialStore",
+    "FileStore",
+    "KeyringStore",
+    "MemoryCredentials",
+    "credentials_folder",
+    "open_credentials",
+]

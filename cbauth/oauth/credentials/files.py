@@ -29,6 +29,8 @@ _log = logging.getLogger("cbauth.oauth")
 class FileStore:
     """Files in a folder for its owner alone."""
 
+    fresh_for = 1.0
+
     def __init__(self, folder: PrivateFolder) -> None:
         self._folder = folder
 

@@ -109,6 +109,10 @@ class CredentialStore(Protocol):
     def description(self) -> str:
         """Where logins are kept, for people."""
 
+    @property
+    def fresh_for(self) -> float:
+        """Seconds for which a login that was read need not be read again; others may have changed it since."""
+
     def load(self, key: str) -> Credential | None:
         """The login, if there is one. One that is damaged is set aside with a warning, and not there."""
 

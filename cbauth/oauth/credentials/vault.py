@@ -42,6 +42,7 @@ class KeyringStore:
     """Entries of the service ``cbauth``, one for each login. Locks are files in ``folder``."""
 
     description = "keyring"
+    fresh_for = 10.0
 
     def __init__(self, folder: PrivateFolder, *, patience: float = PATIENCE) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""A folder for logins, both kinds of store, and keyrings that stand where the system's would."""
+"""A folder for logins, all kinds of store, and keyrings that stand where the system's would."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keyring
 import keyring.backend
 import pytest
 
-from cbauth.oauth.credentials import CredentialStore, open_credentials
+from cbauth.oauth.credentials import CredentialStore, MemoryCredentials, open_credentials
 from tests.oauth.credentials.keyrings import InMemory
 
 Use = Callable[[keyring.backend.KeyringBackend], None]
@@ -47,7 +47,12 @@ def vault(folder: Path, ring: InMemory) -> CredentialStore:
     return open_credentials("keyring", folder)
 
 
-@pytest.fixture(params=["files", "vault"])
+@pytest.fixture
+def memory() -> CredentialStore:
+    return MemoryCredentials()
+
+
+@pytest.fixture(params=["files", "vault", "memory"])
 def store(request: pytest.FixtureRequest) -> CredentialStore:
     """Each kind of store in turn."""
     made: CredentialStore = request.getfixturevalue(request.param)

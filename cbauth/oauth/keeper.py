@@ -1,0 +1,348 @@
+"""Keeps logins alive: tokens that work now, refreshed once for any number of threads and processes.
+
+Laws:
+
+1. Whoever refreshes holds the lock of the login and has read it again under that lock, so an expired token costs one
+   request, and everybody gets the token that came of it.
+2. A new refresh token is stored before anybody sees the access token that came with it. What cannot be stored lives in
+   memory, is told once, and is stored as soon as that works.
+3. Only ``invalid_grant`` ends a login, and only if the refresh token that was refused is still the one that is stored.
+   Nothing is deleted then: it is remembered here, and told once. Every other fault leaves the login as it is.
+4. A token that is still good is given out while it cannot be renewed, and nobody waits for that.
+5. No error made here carries a token, nor the frames that held one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from cbauth.core.tokens import TokenResponse, expired, renew_at
+from cbauth.errors import AuthError, CbauthError, ConfigError, LoginError, LoginRequiredError, RefreshError, StoreError
+from cbauth.oauth.credentials import Credential, CredentialStore
+from cbauth.oauth.targets import Target
+from cbauth.secrets import Secret
+
+if TYPE_CHECKING:
+    from cbauth.oauth.endpoint import TokenEndpoint, TokenError
+
+__all__ = ["Held", "Keeper", "Told", "due", "renewed"]
+
+PATIENCE = 90.0
+"""Seconds to wait for somebody else's refresh, which gives up sooner."""
+PAUSE = 30.0
+"""Seconds between two tries to renew a token that is still good."""
+
+Told = Callable[[str, Target, Credential | None], None]
+"""Told what has happened, by the event's name, when no lock is held."""
+
+_log = logging.getLogger("cbauth.oauth")
+
+
+class Held:
+    """A token that may be given out without another look, from ``since`` until ``until`` (epoch seconds)."""
+
+    __slots__ = ("since", "token", "until")
+
+    def __init__(self, since: float, until: float, token: str) -> None:
+        self.since = since
+        self.until = until
+        self.token = token
+
+    def __repr__(self) -> str:
+        return f"Held(until={self.until!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a token is not pickled")
+
+
+class _Seen(NamedTuple):
+    """What was read last, and until when (monotonic seconds) that will do."""
+
+    until: float
+    credential: Credential | None
+    error: StoreError | None = None
+
+
+class _Failure(NamedTuple):
+    """How a refresh ended for all who waited for it; ``at`` is monotonic seconds."""
+
+    at: float
+    error: AuthError
+
+
+class Keeper:
+    """The logins in one store. ``endpoint`` gives a target's token endpoint; ``sleep`` waits between two tries."""
+
+    def __init__(
+        self,
+        store: Callable[[], CredentialStore],
+        endpoint: Callable[[Target], TokenEndpoint],
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None] | None,
+        told: Told,
+    ) -> None:
+        self.held: dict[str, Held] = {}
+        self._open = store
+        self._endpoint = endpoint
+        self._clock = clock
+        self._sleep = sleep
+        self._told = told
+        self._seen: dict[str, _Seen] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._failures: dict[str, _Failure] = {}
+        self._again_at: dict[str, float] = {}
+        self._ended: dict[str, Secret] = {}
+        self._unsaved: dict[str, tuple[Secret | None, Credential]] = {}
+
+    # reading
+
+    def look(self, key: str) -> Credential | None:
+        """The login as it was a moment ago. Raises ``StoreError``."""
+        seen = self._seen.get(key)
+        if seen is None or monotonic() >= seen.until:
+            try:
+                return self.read(key)
+            except StoreError as error:
+                self._seen[key] = _Seen(monotonic() + self._open().fresh_for, None, error)
+                raise
+        if seen.error is not None:
+            raise StoreError(str(seen.error))
+        return seen.credential
+
+    def read(self, key: str) -> Credential | None:
+        """The login as it is now, without its refresh token if that is known to be refused. Raises ``StoreError``."""
+        store = self._open()
+        credential = self._newest(store, key)
+        if credential is not None and self._ended.get(key) == credential.access_token:
+            credential = replace(credential, refresh_token=None)
+        self._seen[key] = _Seen(monotonic() + store.fresh_for, credential)
+        return credential
+
+    def _newest(self, store: CredentialStore, key: str) -> Credential | None:
+        consumed, kept = self._unsaved.get(key, (None, None))
+        if kept is None:
+            return store.load(key)
+        try:
+            stored = store.load(key)
+            if stored is None or stored.refresh_token != consumed:  # somebody logged out, or in, meanwhile
+                del self._unsaved[key]
+                return stored
+            store.save(kept)
+        except StoreError:
+            return kept
+        del self._unsaved[key]
+        _log.warning("the login of %s is stored again", kept.id)
+        return kept
+
+    # tokens
+
+    def token(self, target: Target) -> str:
+        """An access token that works now.
+
+        Raises ``LoginRequiredError`` when only a person can help, ``RefreshError`` when it cannot be had, and
+        ``StoreError``.
+        """
+        credential = self.read(target.key)
+        now = self._clock()
+        if credential is None:
+            raise LoginRequiredError(target.id, command=target.command)
+        if not due(target, credential, now):
+            return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before))
+        if not expired(credential.expires_at, credential.received_at, now):
+            return self._renewed_early(target, credential, now)
+        return self._hold_new(target, self.renew(target, lambda found: not due(target, found, self._clock())))
+
+    def _renewed_early(self, target: Target, credential: Credential, now: float) -> str:
+        """The token if it cannot be renewed right now, else the new one."""
+        if credential.refreshable and now >= self._again_at.get(target.key, now):
+            try:
+                new = self.renew(target, lambda found: not due(target, found, self._clock()), early=True)
+            except CbauthError as error:
+                _log.info("the token of %s is still good, but could not be renewed: %s", target.id, error)
+                self._again_at[target.key] = now + PAUSE
+            else:
+                return self._hold_new(target, new)
+        end = credential.expires_at or now
+        return self._hold(target, credential, min(end, max(now, self._again_at.get(target.key, end))))
+
+    def _hold_new(self, target: Target, credential: Credential) -> str:
+        return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before))
+
+    def _hold(self, target: Target, credential: Credential, until: float) -> str:
+        """Give a token out, and keep it at hand for as long as nobody can have changed it unseen."""
+        now = self._clock()
+        token = credential.access_token.reveal()
+        self.held[target.id] = Held(now, min(until, now + self._open().fresh_for), token)
+        return token
+
+    # refreshing
+
+    def renew(self, target: Target, good: Callable[[Credential], bool], *, early: bool = False) -> Credential:
+        """The login with new tokens, unless somebody has already put ``good`` ones there. ``early``: try once, now.
+
+        Raises ``LoginRequiredError``, ``RefreshError``, ``StoreError``.
+        """
+        patience = 0.0 if early else PATIENCE
+        begun = monotonic()
+        lock = self._locks.setdefault(target.key, threading.Lock())
+        if not lock.acquire(timeout=patience):
+            raise RefreshError(f"the token of {target.id} is being refreshed", temporary=True, profile_id=target.id)
+        happened: str | None = None
+        credential: Credential | None = None
+        try:
+            failure = self._failures.get(target.key)
+            if failure is not None and failure.at > begun:
+                raise _again(failure.error)
+            with self._open().lock(target.key, patience):
+                credential = self._stored(target)
+                if good(credential):
+                    return credential
+                credential, happened, error = self._refreshed(target, credential, early)
+            if error is not None:
+                self._failures[target.key] = _Failure(monotonic(), error)
+                raise error
+            return credential
+        finally:
+            lock.release()
+            if happened is not None:
+                self._told(happened, target, credential)
+
+    def _stored(self, target: Target) -> Credential:
+        credential = self.read(target.key)
+        if credential is None:
+            raise LoginRequiredError(target.id, command=target.command)
+        return credential
+
+    def _refreshed(
+        self, target: Target, credential: Credential, early: bool
+    ) -> tuple[Credential, str | None, AuthError | None]:
+        """The login with new tokens; which event that is; why not."""
+        for _ in range(2):
+            if credential.refresh_token is None:
+                return credential, self._end(target, credential), self._over(target, "the login has expired")
+            answer = self._ask(target, credential, early)
+            if isinstance(answer, TokenResponse):
+                new = renewed(credential, answer, self._clock())
+                self._keep(new, credential.refresh_token)
+                return new, "token:refreshed", None
+            if isinstance(answer, AuthError):
+                return credential, None, answer
+            found = self.read(target.key)
+            if found is None or found.refresh_token == credential.refresh_token:
+                break
+            credential = found  # by somebody who does not know our locks: another machine, or another program
+            if not due(target, found, self._clock()):
+                return found, None, None
+        return credential, self._end(target, credential), self._over(target, "the provider no longer accepts the login")
+
+    def _ask(self, target: Target, credential: Credential, early: bool) -> TokenResponse | AuthError | None:
+        """What the token endpoint answers; ``None`` when it says that the login is lost."""
+        from cbauth.oauth.retrying import ask_patiently
+
+        what = f"the token of {target.id} cannot be refreshed"
+        try:
+            endpoint = self._endpoint(target)
+        except LoginError as error:  # discovery
+            return RefreshError(f"{what}: {error.description}", temporary=True, profile_id=target.id)
+        except (AuthError, ConfigError) as error:
+            return RefreshError(f"{what}: {error}", temporary=False, profile_id=target.id)
+        token = credential.refresh_token or Secret("")
+        answer = ask_patiently(endpoint, token, credential.scopes, self._sleep, once=early)
+        if isinstance(answer, TokenResponse):
+            return answer
+        return None if answer.lost else _refusal(what, target, answer)
+
+    def _end(self, target: Target, credential: Credential) -> str | None:
+        """Remember that a login is lost; the event, unless that was told before."""
+        if self._ended.get(target.key) == credential.access_token:
+            return None
+        self._ended[target.key] = credential.access_token
+        self._seen.pop(target.key, None)
+        return "token:expired"
+
+    def _over(self, target: Target, reason: str) -> LoginRequiredError:
+        return LoginRequiredError(target.id, command=target.command, reason=reason)
+
+    # writing
+
+    def put(self, credential: Credential) -> None:
+        """Store a login that a person has just made. Raises ``StoreError``."""
+        store = self._open()
+        with store.lock(credential.key, PATIENCE):
+            store.save(credential)
+        self._unsaved.pop(credential.key, None)
+        self._forget(credential.key)
+
+    def take(self, key: str) -> Credential | None:
+        """Remove a login and give it away. Raises ``StoreError``."""
+        store = self._open()
+        with store.lock(key, PATIENCE):
+            credential = self._newest(store, key)
+            store.delete(key)
+        self._unsaved.pop(key, None)
+        self._forget(key)
+        return credential
+
+    def _keep(self, credential: Credential, consumed: Secret | None) -> None:
+        """Store new tokens, before anybody sees them; in memory if that cannot be."""
+        try:
+            self._open().save(credential)
+        except StoreError as error:
+            if credential.key not in self._unsaved:
+                _log.warning("the new tokens of %s live in memory until they can be stored: %s", credential.id, error)
+                self._unsaved[credential.key] = consumed, credential
+            else:
+                self._unsaved[credential.key] = self._unsaved[credential.key][0], credential
+        self._forget(credential.key)
+
+    def _forget(self, key: str) -> None:
+        """Look again: something has changed."""
+        self._seen.pop(key, None)
+        self._again_at.pop(key, None)
+        self.held.clear()
+
+    def after_fork_in_child(self) -> None:
+        """Locks that somebody held in the parent are nobody's here."""
+        self._locks = {}
+
+
+def due(target: Target, credential: Credential, now: float) -> bool:
+    """Whether a token should be renewed at ``now``."""
+    start = renew_at(*_life(credential), target.client.refresh_before)
+    return now >= start or expired(credential.expires_at, credential.received_at, now)
+
+
+def renewed(credential: Credential, answer: TokenResponse, now: float) -> Credential:
+    """The login with what came of a refresh; what the answer does not name stays (RFC 6749 section 6)."""
+    return replace(
+        credential,
+        access_token=Secret(answer.access_token),
+        refresh_token=Secret(answer.refresh_token) if answer.refresh_token else credential.refresh_token,
+        scopes=answer.scopes,
+        expires_at=None if answer.lifetime is None else now + answer.lifetime,
+        lifetime=answer.lifetime,
+        received_at=now,
+        extra={**credential.extra, **answer.extra},
+    )
+
+
+def _life(credential: Credential) -> tuple[float | None, float | None]:
+    return credential.expires_at, credential.lifetime
+
+
+def _refusal(what: str, target: Target, error: TokenError) -> RefreshError:
+    return RefreshError(f"{what}: {error}", temporary=error.temporary, profile_id=target.id)
+
+
+def _again(error: AuthError) -> AuthError:
+    """The same error for another thread: exceptions that are shared collect everybody's frames."""
+    if isinstance(error, LoginRequiredError):
+        return LoginRequiredError(error.profile_id or "", command=error.command, reason=error.reason)
+    temporary = isinstance(error, RefreshError) and error.temporary
+    return RefreshError(error.message, temporary=temporary, profile_id=error.profile_id)

@@ -1,0 +1,130 @@
+"""The authorization request and the callback that answers it (RFC 6749 section 4.1, RFC 7636, RFC 9207). No I/O.
+
+Laws:
+
+1. Each request has a verifier and a ``state`` of its own, and the ``redirect_uri`` of the exchange is the one that was
+   sent, byte for byte.
+2. A callback is this request's only if its ``state`` is, and its ``iss`` is that of the server that was asked; both are
+   compared in constant time, before anything is done with the code (RFC 9700 sections 4.4 and 4.7).
+3. What the file adds to a request can replace none of what protects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hmac import compare_digest
+from urllib.parse import urlsplit, urlunsplit
+
+from requests_oauthlib import OAuth2Session
+
+from cbauth.errors import ConfigError, LoginError
+from cbauth.oauth.discovery import Endpoints
+from cbauth.oauth.loopback.callback import Place, RequestError
+from cbauth.oauth.pkce import generate_pkce, generate_state
+from cbauth.oauth.targets import Target
+
+__all__ = ["AuthorizationRequest"]
+
+PROTECTED = frozenset(
+    {"client_id", "client_secret", "code_challenge", "code_challenge_method", "redirect_uri", "response_mode"}
+    | {"response_type", "scope", "state", "request", "request_uri"}
+)
+
+
+class AuthorizationRequest:
+    """One request: the URL to open, and the judge of what comes back. Raises ``ConfigError``, ``LoginError``."""
+
+    __slots__ = ("_issuer", "_names_issuer", "_pkce", "_state", "redirect_uri", "target", "url")
+
+    def __init__(self, target: Target, endpoints: Endpoints, redirect_uri: str) -> None:
+        if endpoints.authorization is None:
+            raise LoginError(
+                "no_authorization_endpoint",
+                f"{target.provider_name} has no page to log in at; try `{target.command} --device`",
+                profile_id=target.profile_id,
+            )
+        client = target.client
+        taken = sorted(PROTECTED & set(client.extra_params))
+        if taken:
+            raise ConfigError(f"extra_params of provider {target.provider_id} must not set {', '.join(taken)}")
+        self.target = target
+        self.redirect_uri = redirect_uri
+        self._pkce = generate_pkce()
+        self._state = generate_state()
+        self._issuer = endpoints.issuer
+        self._names_issuer = endpoints.names_issuer
+        hint = {"login_hint": target.account} if target.account else {}
+        self.url = _url(
+            client.client_id or "",
+            endpoints.authorization,
+            redirect_uri,
+            client.scopes,
+            {
+                **hint,
+                **client.extra_params,
+                "state": self._state,
+                "code_challenge": self._pkce.challenge,
+                "code_challenge_method": self._pkce.method,
+            },
+        )
+
+    def __repr__(self) -> str:
+        return f"<AuthorizationRequest for {self.target.id}>"
+
+    @property
+    def state(self) -> str:
+        """What ties the callback to this request."""
+        return self._state
+
+    @property
+    def verifier(self) -> str:
+        """What proves at the exchange that whoever asked is who redeems."""
+        return self._pkce.verifier
+
+    def owns(self, state: str) -> bool:
+        """Whether a callback with this ``state`` is this request's; compared in constant time."""
+        return _same(state, self._state)
+
+    def objection(self, params: Mapping[str, str]) -> str | None:
+        """Why a callback is not this request's, with none of its values; ``None`` when it is."""
+        if not self.owns(params.get("state", "")):
+            return "its state is not that of this login"
+        issuer = params.get("iss")
+        if issuer is None:
+            return "it does not name its issuer, although the provider promises to" if self._names_issuer else None
+        if self._issuer is not None and not _same(issuer, self._issuer):
+            return "it comes from another issuer"
+        return None
+
+    def pasted(self, url: str) -> dict[str, str]:
+        """The parameters of a callback that a person has copied. Raises ``LoginError``: the login goes on."""
+        advice = "copy the whole address of the page that the login ended on"
+        place = Place.of(self.redirect_uri)
+        try:
+            parts = urlsplit(url.strip())
+            host = parts.netloc.encode("ascii")
+            target = urlunsplit(("", "", parts.path or "/", parts.query, "")).encode("ascii")
+        except ValueError:
+            raise LoginError("wrong_callback", f"that is no address; {advice}") from None
+        if parts.scheme != "http":
+            raise LoginError("wrong_callback", f"that address does not begin with {place.before}; {advice}")
+        try:
+            params = place.callback(b"GET " + target + b" HTTP/1.1\r\nHost: " + host)
+        except RequestError as error:
+            raise LoginError("wrong_callback", f"that is not where this login ends: {error.why}; {advice}") from None
+        why = self.objection(params)
+        if why is not None:
+            raise LoginError("wrong_callback", f"that belongs to another login: {why}; {advice}")
+        return params
+
+
+def _url(client_id: str, endpoint: str, redirect_uri: str, scopes: tuple[str, ...], params: Mapping[str, str]) -> str:
+    """The address to open. oauthlib takes https only, so plain http (to this machine) is put back afterwards."""
+    parts = urlsplit(endpoint)
+    with OAuth2Session(client_id, redirect_uri=redirect_uri, scope=list(scopes) or None) as session:
+        url, _ = session.authorization_url(urlunsplit(parts._replace(scheme="https")), **params)
+    return urlunsplit(urlsplit(url)._replace(scheme=parts.scheme))
+
+
+def _same(one: str, other: str) -> bool:
+    return compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))

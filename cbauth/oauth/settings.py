@@ -1,0 +1,113 @@
+"""What callers hand in, looked at before it is used: one clear ``ConfigError`` instead of a puzzle further in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cbauth.config.suggest import nearest
+from cbauth.errors import ConfigError
+from cbauth.oauth.credentials import CredentialStore, MemoryCredentials, open_credentials
+from cbauth.oauth.loopback.callback import Place
+from cbauth.oauth.targets import ENDPOINTS
+from cbauth.plan import OAuthClient
+
+__all__ = ["a_number", "a_port", "client_from", "open_store"]
+
+METHODS = ("load", "save", "delete", "all", "lock")
+FURTHER = (*ENDPOINTS, "extra_params", "refresh_before")
+
+
+def a_port(value: object) -> int | None:
+    """``value``, if it is a port to listen on, or ``None``."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535):
+        return value
+    raise ConfigError(f"port has to be a number from 0 (any free one) to 65535, not {value!r}")
+
+
+def a_number(value: object, what: str, least: float = 0.0) -> float:
+    """``value``, if it is a length of time in seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= least:
+        return float(value)
+    raise ConfigError(f"{what} has to be a number of seconds, not {value!r}")
+
+
+def open_store(store: CredentialStore | str | None, path: Path | str | None) -> CredentialStore:
+    """The place for logins: an object that is one, the name of one, files in ``path``, or this process alone.
+
+    Raises ``StoreError`` when the keyring was chosen and cannot be used.
+    """
+    if path is not None and not isinstance(path, str | Path):
+        raise ConfigError(f"path has to be a folder for logins, not {type(path).__name__}")
+    folder = None if path is None else Path(path).expanduser().absolute()
+    if store == "memory" or (store is None and folder is None):
+        return MemoryCredentials()
+    if store is None or isinstance(store, str):
+        return open_credentials(store or "file", folder)
+    lacking = [name for name in METHODS if not callable(getattr(store, name, None))]
+    if lacking:
+        raise ConfigError(
+            f"this {type(store).__name__} is no place for logins (it has no {', '.join(lacking)}): give one, or"
+            " 'auto', 'file', 'keyring' or 'memory'"
+        )
+    return store
+
+
+def client_from(provider_id: str, known: OAuthClient, client_id: object, settings: Mapping[str, Any]) -> OAuthClient:
+    """A client as ``configure_provider`` describes it, over what is built in. Raises ``ConfigError``."""
+    from cbauth.oauth.transport import allow
+
+    if not isinstance(client_id, str) or not client_id:
+        raise ConfigError(f"provider {provider_id}: client_id has to be text, not {type(client_id).__name__}")
+    given = {name: value for name, value in settings.items() if value is not None}
+    changes: dict[str, Any] = {"client_id": client_id}
+    for name, value in given.items():
+        if name in ENDPOINTS:
+            changes[name] = allow(_text(value, name), f"{name} of provider {provider_id}")
+        elif name == "redirect_uri":
+            changes["redirect_uris"] = _redirects(value)
+        elif name == "scopes":
+            changes["scopes"] = tuple(value.split()) if isinstance(value, str) else _texts(value, name)
+        elif name == "extra_params":
+            changes["extra_params"] = MappingProxyType(_params(value))
+        elif name == "refresh_before":
+            changes["refresh_before"] = a_number(value, name)
+        else:
+            near = nearest(name, FURTHER)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(FURTHER)}"
+            raise ConfigError(f"configure_provider knows no {name}: {hint}")
+    client = replace(known, **changes)
+    if client.issuer is None and client.token_endpoint is None:
+        raise ConfigError(f"provider {provider_id} has neither an issuer nor a token_endpoint: give one of them")
+    return client
+
+
+def _redirects(value: object) -> tuple[str, ...]:
+    uris = (value,) if isinstance(value, str) else _texts(value, "redirect_uri")
+    for uri in uris:
+        Place.of(uri)
+    return uris
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} has to be text, not {type(value).__name__}")
+    return value
+
+
+def _texts(value: object, name: str) -> tuple[str, ...]:
+    if not isinstance(value, Iterable):
+        raise ConfigError(f"{name} has to be a list of texts, not {type(value).__name__}")
+    return tuple(_text(item, name) for item in value)
+
+
+def _params(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"extra_params has to be a mapping, not {type(value).__name__}")
+    return {
+        _text(name, "a name in extra_params"): _text(text, "a value in extra_params") for name, text in value.items()
+    }
