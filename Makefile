@@ -18,6 +18,8 @@ PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 
 # The identity provider of the tests, and the Node it runs on where the system's is too old.
 PROVIDER := tests/support/identity/node_modules
+# The language server of the tests: what editors ask about a profiles.yaml.
+EDITOR := tests/editor/node_modules
 NODE := node@22.23.3
 
 .DEFAULT_GOAL := help
@@ -55,7 +57,7 @@ rules: $(VENV)/.dev
 	$(VENV)/bin/python -c 'from cbauth.config.codes.page import page; print(page(), end="")' > docs/rules.md
 
 # What tests need beside Python.
-tools: redis $(PROVIDER)/.made
+tools: redis $(PROVIDER)/.made $(EDITOR)/.made
 
 # Programs, each as command:debian-package.
 define programs
@@ -79,8 +81,13 @@ $(PROVIDER)/.made: $(PROVIDER:node_modules=package.json) $(PROVIDER:node_modules
 	}
 	@touch $@
 
+$(EDITOR)/.made: $(EDITOR:node_modules=package.json) $(EDITOR:node_modules=package-lock.json) | node
+	@echo "Installing the language server of the tests into $(@D); this happens once."
+	@cd $(@D:node_modules=.) && npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(BENCH) $(PROVIDER) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
+	rm -rf $(VENV) $(BENCH) $(PROVIDER) $(EDITOR) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp is written last, so an interrupted run starts that step again; while a stamp is newer than
