@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import TextIO
 
-from cbauth.errors import CbauthError
-
 __all__ = ["Exit", "Paint", "emit", "prepare", "wants_color", "warn", "width"]
 
 
@@ -74,12 +72,17 @@ def emit(text: str) -> None:
 
     Raises ``CbauthError`` when it cannot be written, for example because the disk is full.
     """
-    _write(sys.stdout, text)
+    try:
+        _write(sys.stdout, text)
+    except OSError as error:
+        from cbauth.errors import CbauthError
+
+        raise CbauthError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def warn(text: str) -> None:
     """Write a line to standard error; where that cannot be done there is nobody to tell."""
-    with contextlib.suppress(CbauthError):
+    with contextlib.suppress(OSError):
         _write(sys.stderr, text + "\n")
 
 
@@ -91,9 +94,9 @@ def _write(stream: TextIO | None, text: str) -> None:
         stream.flush()
     except BrokenPipeError:
         _forget(stream)
-    except OSError as error:
+    except OSError:
         _forget(stream)
-        raise CbauthError(f"standard output cannot be written: {error.strerror}") from None
+        raise
 
 
 def _forget(stream: TextIO) -> None:

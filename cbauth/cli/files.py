@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cbauth.cli.reports import Result
+from cbauth.cli.reports.report import Result
 from cbauth.config import find_config
 from cbauth.config.document import MOST_BYTES
 from cbauth.config.loading import check_text

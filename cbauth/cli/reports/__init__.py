@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from cbauth.cli.reports.report import Report, Result
+if TYPE_CHECKING:
+    from cbauth.cli.reports.report import Report
 
-__all__ = ["FORMATS", "Report", "Result", "written"]
+__all__ = ["FORMATS", "written"]
 
 FORMATS: Mapping[str, str] = {
     "text": "cbauth.cli.reports.text:text",
