@@ -89,8 +89,8 @@ RULES: tuple[Rule, ...] = (
         title="a forbidden character",
         why="Control, bidirectional and invisible characters make a file say something else than it shows.",
         help="Delete the character; it often came along with pasted text.",
-        bad='version: 1\nproviders:\n  acme: {protocol: openai, name: "Acme\\u202e"}\nprofiles:\n  work: {provider: acme}\n',
-        good="version: 1\nproviders:\n  acme: {protocol: openai, name: Acme}\nprofiles:\n  work: {provider: acme}\n",
+        bad='version: 1\nprofiles:\n  work: {provider: openai, metadata: {team: "search\\u202e"}}\n',
+        good='version: 1\nprofiles:\n  work: {provider: openai, metadata: {team: "search"}}\n',
     ),
     Rule(
         code="CBA111",
@@ -172,7 +172,7 @@ RULES: tuple[Rule, ...] = (
         why="Letters of other alphabets, typographic quotes and dashes look like the ASCII ones but are not:"
         " what a reader sees is not what programs compare.",
         help="Type the word again with plain letters, quotes, dashes and spaces.",
-        bad="version: 1\nprofiles:\n  work: {provider: openai, models: [gpt–4o]}\n",
+        bad="version: 1\nprofiles:\n  work: {provider: openai, models: [gpt\u20134o]}\n",
         good="version: 1\nprofiles:\n  work: {provider: openai, models: [gpt-4o]}\n",
     ),
     Rule(

@@ -7,7 +7,7 @@ a text that is not YAML, so that the answer is the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -33,10 +33,10 @@ class Document:
 
     ``root`` is ``None`` when the document is empty or could not be read; ``readable`` tells the two apart. ``nulls``
     says whether there is any ``null`` in it; ``doubtful`` has, by offset, the scalars that versions of YAML read
-    differently.
+    differently; ``dropped`` what is not in the tree, such as the second of two equal keys.
     """
 
-    __slots__ = ("doubtful", "lines", "nulls", "path", "problems", "readable", "root")
+    __slots__ = ("doubtful", "dropped", "lines", "nulls", "path", "problems", "readable", "root")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Document:
         root: Node | None = None,
         nulls: bool = True,
         doubtful: Mapping[int, Doubt] = MappingProxyType({}),
+        dropped: Sequence[tuple[Path, Node]] = (),
     ) -> None:
         self.lines = lines
         self.path = path
@@ -56,6 +57,7 @@ class Document:
         self.root = root
         self.nulls = nulls
         self.doubtful = doubtful
+        self.dropped = dropped
 
     @property
     def data(self) -> Any:
@@ -117,6 +119,7 @@ def parse(source: str | bytes, path: str | None = None) -> Document:
         root=root,
         nulls=composer.nulls or root is None,
         doubtful=composer.doubtful,
+        dropped=composer.dropped,
     )
 
 

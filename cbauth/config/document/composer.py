@@ -30,7 +30,7 @@ from cbauth.config.document.doubts import Doubt, doubt
 from cbauth.config.document.nodes import MAPPING, SCALAR, SEQUENCE, Node
 from cbauth.config.document.scalars import TooLongError, resolve
 from cbauth.config.document.text import FORBIDDEN, Lines
-from cbauth.config.privacy import names_allowed, quoted
+from cbauth.config.privacy import names_allowed, presentable, quoted
 
 __all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
 
@@ -80,7 +80,7 @@ class Composer:
     """Builds the tree of the first document.
 
     ``problems`` holds what was wrong on the way, ``nulls`` says whether any value is ``null``, ``doubtful`` by its
-    offset what versions of YAML read differently.
+    offset what versions of YAML read differently, ``dropped`` mappings of one entry that were left out of the tree.
     """
 
     def __init__(self, lines: Lines, path: str | None) -> None:
@@ -93,6 +93,7 @@ class Composer:
         self._documents = 0
         self.nulls = False
         self.doubtful: dict[int, Doubt] = {}
+        self.dropped: list[tuple[Path, Node]] = []
 
     def compose(self, events: Iterable[Any]) -> Node | None:
         """The root, ``None`` for an empty document. Raises ``StoppedError`` and whatever ``events`` raises."""
@@ -222,12 +223,15 @@ class Composer:
             if key.kind != SCALAR:
                 self._report("CBA119", key.start, key.end, "a key has to be a word", "write `name: value`")
                 return
-            self._report("CBA119", key.start, key.end, "this key is not text", "put it in quotes")
             name = self.lines.text[key.start : key.end]
+            known = len(self._here(name)) == len(self._stack) and presentable(name)
+            spelling = f'put it in quotes: `"{name}"`' if known else "put it in quotes"
+            self._report("CBA119", key.start, key.end, "this key is not text", spelling)
         if name == "<<" and self.lines.text.startswith("<<", key.start):
             frame.merges += self._mergeable(value)
         elif name in frame.pairs:
             self._twice(name, frame.pairs[name][0], key)
+            self._drop(name, key, value)
         else:
             frame.pairs[name] = (key, value)
 
@@ -261,6 +265,12 @@ class Composer:
             path=path,
             related=(Place(message="first given here", path=self.path, **span._asdict()),),
         )
+
+    def _drop(self, name: str, key: Node, value: Node) -> None:
+        """Remember an entry that is left out, if it is known what may be shown of it."""
+        path = self._here(name)
+        if len(path) == len(self._stack) and len(self.dropped) < MOST:
+            self.dropped.append((path[:-1], Node(MAPPING, None, key.start, value.end, (), {name: (key, value)})))
 
     def _here(self, name: str | None = None) -> Path:
         """The path of what is under construction, ``name`` in its last place; no further than names may be shown."""

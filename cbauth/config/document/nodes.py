@@ -46,9 +46,12 @@ def find(root: Node, path: Path) -> tuple[Node | None, Node]:
     return key, node
 
 
-def scalars(root: Node) -> Iterator[tuple[Path, Node, bool]]:
-    """Every scalar with its path and whether it is a key; what is aliased comes once for each path."""
-    stack: list[tuple[Path, Node]] = [((), root)]
+def scalars(root: Node, at: Path = ()) -> Iterator[tuple[Path, Node, bool]]:
+    """Every scalar with its path (``at`` is that of ``root``) and whether it is a key.
+
+    What is aliased comes once for each path.
+    """
+    stack: list[tuple[Path, Node]] = [(at, root)]
     while stack:
         path, node = stack.pop()
         if node.kind == SCALAR:

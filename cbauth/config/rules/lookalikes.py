@@ -65,11 +65,12 @@ def _finding(path: Path, text: str, *, at_key: bool) -> Iterator[Finding]:
         return
     shown = (at_key or harmless(path)) and presentable(plain)
     place, char = next((place, char) for place, char in enumerate(text, start=1) if not char.isascii())
-    what = f"character {place}, U+{ord(char):04X}, looks like `{twins[place - 1]}`" if shown else "a character here"
     yield Finding(
         "CBA120",
         path,
-        f"{what} but is another one" if shown else f"{what} looks like an ASCII one but is another",
+        f"character {place} is U+{ord(char):04X}, which only looks like `{twins[place - 1]}`"
+        if shown
+        else "a character here only looks like an ASCII one",
         f"did you mean `{plain}`?" if shown else "type it again with plain letters, quotes, dashes and spaces",
         at_key=at_key,
     )

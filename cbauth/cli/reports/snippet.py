@@ -13,22 +13,41 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple, Protocol
 
-from cbauth.config.diagnostics import Diagnostic
 from cbauth.config.document import Document, Node, scalars
 from cbauth.config.privacy import KNOWN_KEYS, harmless, names_allowed, presentable
 
-__all__ = ["MASK", "Snippets"]
+__all__ = ["MASK", "Shown", "Snippets"]
 
 MASK = "***"
-WIDEST = 100
+CUT = "..."
 WINDOW = 400
 """Characters of a line that are looked at on either side of the place; a line may be a mebibyte long."""
 
 _STRUCTURE = frozenset(" \t[]{},:-?|>")
 _OPENING = "[{(\"'?,-"
 _CLOSING = "]})\"',:"
+
+
+class Marked(Protocol):
+    """Something with a place: a diagnostic, or a place that is related to one."""
+
+    @property
+    def column(self) -> int | None: ...
+    @property
+    def end_line(self) -> int | None: ...
+    @property
+    def end_column(self) -> int | None: ...
+
+
+class Shown(NamedTuple):
+    """A masked line and the rows of carets under it, one for each span."""
+
+    line: str
+    marks: tuple[str, ...]
 
 
 class Piece(NamedTuple):
@@ -54,20 +73,28 @@ class Snippets:
         self._document = document
         self._marks: dict[int, list[Mark]] | None = None
 
-    def of(self, diagnostic: Diagnostic) -> tuple[str, str] | None:
-        """The masked line and the carets under it; ``None`` where there is no text to show."""
-        document, number, column = self._document, diagnostic.line, diagnostic.column
-        if document is None or number is None or column is None or not document.lines.text:
+    def of(self, number: int | None, spans: Sequence[Marked], room: int) -> Shown | None:
+        """The masked line ``number``, no wider than ``room``, and the marks under it.
+
+        The first of ``spans`` is always seen; others have no marks where they lie outside of what is shown. ``None``
+        where there is no text to show.
+        """
+        document = self._document
+        if document is None or number is None or not document.lines.text:
             return None
+        column = spans[0].column or 1
         line = document.lines.line(number)
         begin, stop = max(column - 1 - WINDOW, 0), min(column - 1 + WINDOW, len(line))
         if document.root is None:
             pieces = _unparsed(line[begin:stop], begin)
         else:
             pieces = self._masked(document, document.root, number, line, begin, stop)
-        same_line = diagnostic.end_line == number and diagnostic.end_column is not None
-        end = min((diagnostic.end_column or 1) - 1, stop) if same_line else stop
-        return _drawn(pieces, column - 1, max(end, column), cut=(begin > 0, stop < len(line)))
+        ends = [span.end_column if span.end_line == number else None for span in spans]
+        reach = [
+            ((span.column or 1) - 1, stop if end is None else min(end - 1, stop))
+            for span, end in zip(spans, ends, strict=True)
+        ]
+        return _drawn(pieces, reach, room, cut=(begin > 0, stop < len(line)))
 
     def _masked(self, document: Document, root: Node, number: int, line: str, begin: int, stop: int) -> list[Piece]:
         """The pieces of a line between ``begin`` and ``stop``."""
@@ -92,7 +119,8 @@ class Snippets:
 def _marks(document: Document, root: Node) -> dict[int, list[Mark]]:
     """The scalars on each line, in their order."""
     marks: dict[int, list[Mark]] = defaultdict(list)
-    for path, node, is_key in scalars(root):
+    trees = chain(scalars(root), *(scalars(node, at) for at, node in document.dropped))
+    for path, node, is_key in trees:
         allowed = names_allowed(path[:-1]) if is_key else harmless(path)
         show = allowed and presentable(document.lines.text[node.start : node.end])
         first, last = document.lines.position(node.start)[0], document.lines.position(node.end)[0]
@@ -141,23 +169,36 @@ def _unparsed(text: str, begin: int) -> list[Piece]:
     return pieces
 
 
-def _drawn(pieces: list[Piece], start: int, end: int, cut: tuple[bool, bool]) -> tuple[str, str]:
-    """The line and its carets, no wider than ``WIDEST``. ``cut``: whether there is more on the left, on the right."""
-    shown = ""
+def _drawn(pieces: list[Piece], reach: list[tuple[int, int]], room: int, cut: tuple[bool, bool]) -> Shown:
+    """The line and its marks. ``cut``: whether there is more of the line on the left, on the right."""
+    shown = "".join(piece.shown for piece in pieces)
+    drawn = [_columns(pieces, start, max(end, start + 1), len(shown)) for start, end in reach]
+    left, right = drawn[0]
+    wide = max(len(shown.rstrip()), right)
+    window = 0
+    if wide + len(CUT) * sum(cut) > room:
+        inner = room - 2 * len(CUT)
+        window = max(0, min(left - inner // 3, wide - inner))
+        cut = (cut[0] or window > 0, cut[1] or window + inner < len(shown.rstrip()))
+        shown, wide = shown[window : window + inner], inner
+    shift = (len(CUT) if cut[0] else 0) - window
+    marks = []
+    for left, right in drawn:
+        right = min(right, window + wide)
+        marks.append(" " * (left + shift) + "^" * max(right - left, 1) if window <= left < window + wide else "")
+    return Shown((CUT if cut[0] else "") + shown.rstrip() + (CUT if cut[1] else ""), tuple(marks))
+
+
+def _columns(pieces: list[Piece], start: int, end: int, length: int) -> tuple[int, int]:
+    """Where the characters from ``start`` to ``end`` are shown in a line of ``length``."""
     left = right = -1
+    at = 0
     for piece in pieces:
         exact = len(piece.shown) == piece.end - piece.start and piece.shown != MASK
         if left < 0 and start < piece.end:
-            left = len(shown) + (max(start - piece.start, 0) if exact else 0)
+            left = at + (max(start - piece.start, 0) if exact else 0)
         if piece.start < end:
-            right = len(shown) + (min(end - piece.start, len(piece.shown)) if exact else len(piece.shown))
-        shown += piece.shown
-    left = len(shown) if left < 0 else left
-    right = max(right, left + 1)
-    if len(shown) > WIDEST:
-        window = max(0, min(left - WIDEST // 3, len(shown) - WIDEST))
-        cut = (cut[0] or window > 0, cut[1] or window + WIDEST < len(shown))
-        shown, left, right = shown[window : window + WIDEST], left - window, min(right - window, WIDEST)
-    shown = ("..." if cut[0] else "") + shown.rstrip() + ("..." if cut[1] else "")
-    shift = 3 if cut[0] else 0
-    return shown, " " * (left + shift) + "^" * max(right - left, 1)
+            right = at + (min(end - piece.start, len(piece.shown)) if exact else len(piece.shown))
+        at += len(piece.shown)
+    left = length if left < 0 else left
+    return left, max(right, left + 1)
