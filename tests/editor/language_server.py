@@ -102,7 +102,7 @@ class LanguageServer:
         if "id" in message and "method" in message:
             answers = None
             if message["method"] == "workspace/configuration":
-                answers = [SETTINGS.get(item.get("section", ""), None) for item in message["params"]["items"]]
+                answers = [SETTINGS.get(item.get("section", "")) for item in message["params"]["items"]]
             self._send({"id": message["id"], "result": answers})
         return message
 
