@@ -50,8 +50,8 @@ bench: $(BENCH)/.bench redis
 	$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 schemas: $(VENV)/.dev
-	$(VENV)/bin/cbauth schema > schemas/profiles.schema.json
-	$(VENV)/bin/cbauth schema --draft draft-07 > schemas/profiles.draft-07.schema.json
+	$(VENV)/bin/cbauth schema --output schemas/profiles.schema.json
+	$(VENV)/bin/cbauth schema --draft draft-07 --output schemas/profiles.draft-07.schema.json
 
 rules: $(VENV)/.dev
 	$(VENV)/bin/python -c 'from cbauth.config.codes.page import page; print(page(), end="")' > docs/rules.md

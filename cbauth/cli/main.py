@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "status": Command("cbauth.cli.status:status", "Show the health of each profile."),
     "reset": Command("cbauth.cli.reset:reset", "Forget failures."),
     "trust": Command("cbauth.cli.trust:trust", "Let a file in the current folder run commands and send secrets."),
+    "init": Command("cbauth.cli.init:init", "Write a first profiles.yaml."),
     "demo": Command("cbauth.cli.demo:demo", "Watch failover at work, without a key or a network."),
 }
 

@@ -1,10 +1,11 @@
-"""A report into a file: all of it or nothing."""
+"""A report, a schema or a new file: all of it or nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
+from errno import EEXIST
 from pathlib import Path
 
 import click
@@ -14,23 +15,28 @@ from cbauth.config.diagnostics import printable
 __all__ = ["save"]
 
 
-def save(output: str, text: str) -> None:
+def save(output: str, text: str, what: str = "the report", *, new: bool = False) -> None:
     """Write ``text`` to the file ``output``, which is never seen half written.
 
     It takes the place of what was there, whose permissions it keeps; through a link, of what the link points to. A
-    device or pipe is written to as it is. Raises ``click.UsageError`` when that cannot be done.
+    device or pipe is written to as it is. ``new``: nothing may be there. Raises ``click.UsageError`` when that cannot
+    be done, with ``what`` in its sentence.
     """
     data = text.encode("utf-8", "backslashreplace")
     try:
+        if new and os.path.lexists(output):
+            raise FileExistsError(EEXIST, os.strerror(EEXIST))
         path = Path(os.path.realpath(output))
         mode = _mode(path)
-        if mode is not None and not stat.S_ISREG(mode):
+        if new:
+            _replace(path, data, None, new=True)
+        elif mode is not None and not stat.S_ISREG(mode):
             path.write_bytes(data)
         else:
             _replace(path, data, mode)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not a path"
-        raise click.UsageError(f"the report cannot be written to {printable(output)}: {reason}") from None
+        raise click.UsageError(f"{what} cannot be written to {printable(output)}: {reason}") from None
 
 
 def _mode(path: Path) -> int | None:
@@ -40,7 +46,7 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _replace(path: Path, data: bytes, mode: int | None) -> None:
+def _replace(path: Path, data: bytes, mode: int | None, *, new: bool = False) -> None:
     beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.new")
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
@@ -48,7 +54,11 @@ def _replace(path: Path, data: bytes, mode: int | None) -> None:
             file.write(data)
         if mode is not None:
             beside.chmod(stat.S_IMODE(mode))
-        beside.replace(path)
+        if new:
+            os.link(beside, path)  # unlike a replacement, it fails where something is
+            beside.unlink()
+        else:
+            beside.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()

@@ -131,12 +131,15 @@ def _settled(findings: Sequence[Finding]) -> list[Finding]:
     """
     unknown = {finding.path for finding in findings if finding.code == "CBA201"}
     alike = {(finding.path, finding.at_key) for finding in findings if finding.code == "CBA120"}
+    shapeless = {finding.path for finding in findings if finding.code in _SHAPELESS}
     kept: dict[tuple[Any, ...], Finding] = {}
     for finding in findings:
         path, code = finding.path, finding.code
         if code not in _ANYWHERE and any(path[:end] in unknown for end in range(1, len(path) + 1)):
             continue
         if code in _CONFUSED and (path, finding.at_key) in alike:
+            continue
+        if code in _REFERRING and path in shapeless:
             continue
         kept.setdefault((code, path, finding.at_key), finding)
     return list(kept.values())
@@ -145,8 +148,12 @@ def _settled(findings: Sequence[Finding]) -> list[Finding]:
 _ANYWHERE = frozenset({"CBA120", "CBA201", "CBA301", "CBA302", "CBA305"})
 """What is said of an unknown key, and of what stands under it."""
 
-_CONFUSED = frozenset({"CBA201", "CBA204", "CBA206", "CBA207", "CBA208", "CBA209", "CBA210", "CBA211"})
+_CONFUSED = frozenset({"CBA201", "CBA204", "CBA206", "CBA207", "CBA208", "CBA209", "CBA210", "CBA211", "CBA301"})
 """What is said of words that are not the ones that are wanted."""
+
+_SHAPELESS = frozenset({"CBA206", "CBA208"})
+_REFERRING = frozenset({"CBA210", "CBA211"})
+"""What cannot be a name need not be told that nothing has that name."""
 
 
 def _unplaced(findings: Iterable[Finding]) -> list[Diagnostic]:

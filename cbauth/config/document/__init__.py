@@ -18,6 +18,7 @@ from cbauth.config.diagnostics import Diagnostic, Finding, Path, Place, Span, ke
 from cbauth.config.document.composer import Composer, StoppedError
 from cbauth.config.document.doubts import Doubt
 from cbauth.config.document.nodes import Node, find, scalars
+from cbauth.config.document.pure import PureScanner
 from cbauth.config.document.syntax import explain
 from cbauth.config.document.text import MOST_BYTES, Lines, clean, decode
 
@@ -26,6 +27,11 @@ __all__ = ["MOST_BYTES", "Document", "Lines", "Node", "parse", "scalars"]
 
 # What the parsers raise: the pure one reads numbers in escapes without a care.
 FAULTS = (YAMLError, ValueError, OverflowError)
+
+
+# A text that libyaml's events were stopped in is read again only when it is short: the pure parser sees further ahead,
+# and may say better what is wrong, but takes seconds for a mebibyte.
+MOST_SECOND_READING = 64 * 1024
 
 
 class Document:
@@ -105,11 +111,12 @@ def parse(source: str | bytes, path: str | None = None) -> Document:
     root = None
     try:
         root = composer.compose(_events(text, pure=False))
-    except StoppedError:
-        readable = False
-    except FAULTS as error:
-        composer = Composer(lines, path)
-        root, readable = _compose_slowly(composer, error)
+    except (StoppedError, *FAULTS) as error:
+        if isinstance(error, StoppedError) and len(text) > MOST_SECOND_READING:
+            readable = False
+        else:
+            composer = Composer(lines, path)
+            root, readable = _compose_slowly(composer, error)
     problems += composer.problems
     return Document(
         lines,
@@ -139,4 +146,6 @@ def _compose_slowly(composer: Composer, first: Exception) -> tuple[Node | None, 
 
 def _events(text: str, *, pure: bool) -> Iterator[Any]:
     parser = YAML(typ="safe", pure=pure)
+    if pure:
+        parser.Scanner = PureScanner
     return iter(parser.parse(text))

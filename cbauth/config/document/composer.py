@@ -37,7 +37,12 @@ __all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
 MOST_DEPTH = 64
 MOST_NODES = 250_000
 
-_AS_TEXT = re.compile(r"(?:&\S+\s+)?!\s")
+_AS_TEXT = re.compile(r"(?:&\S+\s+)?!(?:\s|\Z)")
+# What libyaml takes and the pure parser does not: tags of another form, or with a tab after them; a comment right after
+# `|`, which the specification does not allow either.
+_SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+0-9]*#", re.ASCII)
+_PROPERTIES = frozenset("&!")
+_SUSPECT = frozenset("&!|>")
 _CORE = "tag:yaml.org,2002:"
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -49,6 +54,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 class StoppedError(Exception):
     """The document cannot be read any further; the reason has been reported."""
+
+
+class SlipError(ValueError):
+    """The parser took something that is not YAML."""
 
 
 class _Frame:
@@ -118,13 +127,15 @@ class Composer:
     def _scalar(self, event: Any) -> None:
         text: str = event.value
         start, end = event.start_mark.index, event.end_mark.index
+        if self.lines.text[start : start + 1] in _SUSPECT and _SLIPS.match(self.lines.text, start):
+            raise SlipError
         plain = not event.style
         value: Any = text
         if plain and event.implicit[0]:
+            if self.lines.text[start : start + 1] in _PROPERTIES and _AS_TEXT.match(self.lines.text, start):
+                return self._leaf(event.anchor, text, start, end)  # libyaml does not tell of the tag `!`
             if text == "":
                 start, end = self._place_of_nothing(start, end)
-            elif self.lines.text[start] in "&!" and _AS_TEXT.match(self.lines.text, start):
-                return self._leaf(event.anchor, text, start, end)  # libyaml does not tell of the tag `!`
             try:
                 value = resolve(text)
             except TooLongError:
@@ -161,6 +172,8 @@ class Composer:
 
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
+        if self.lines.text[start : start + 1] in _SUSPECT and _SLIPS.match(self.lines.text, start):
+            raise SlipError
         if len(self._stack) >= MOST_DEPTH:
             message = f"nested more than {MOST_DEPTH} levels deep"
             self._report("CBA114", start, start + 1, message, "make it flatter", path=self._here()[:1])

@@ -71,7 +71,7 @@ def _advice(case: Case, profile: Profile, same: bool) -> str:
 
 
 def _sharing(case: Case) -> set[int]:
-    """The places of those who share the calls while all are well; the others wait behind all of them. Nobody under ``priority``."""
+    """The places of those who share calls while all are well; the others wait for them. Under ``priority`` nobody."""
     if not case.rotates:
         return set()
     return set(Roster([profile.weight for profile in case.ranked]).turn())

@@ -6,6 +6,7 @@ choice of the ones that Unicode Technical Standard 39 lists as confusable with A
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +38,9 @@ _TWINS = {
 _FREE = frozenset({"metadata", "extra_params", "name", "account", "namespace", "match", "client_id"})
 """Keys whose values are a person's own words."""
 
+_SECRETS = (("api_key",), ("client_secret",))
+_REFERENCE = re.compile(r"\s*(?:env|file|keyring|command)\s*:")
+
 
 def lookalikes(data: Any) -> Iterator[Finding]:
     """Keys and values in which every character that is not ASCII looks like one that is."""
@@ -61,19 +65,23 @@ def lookalikes(data: Any) -> Iterator[Finding]:
 def _finding(path: Path, text: str, *, at_key: bool) -> Iterator[Finding]:
     twins = [char if char.isascii() else twin(char) for char in text]
     plain = "".join(char for char in twins if char is not None).strip("\"' ")
-    if None in twins:
-        return
+    if None in twins or (path[-1:] in _SECRETS and _REFERENCE.match(plain) is None):
+        return  # a key of its own letters, or a secret
     shown = (at_key or harmless(path)) and presentable(plain)
     place, char = next((place, char) for place, char in enumerate(text, start=1) if not char.isascii())
     yield Finding(
         "CBA120",
         path,
-        f"character {place} is U+{ord(char):04X}, which only looks like `{twins[place - 1]}`"
+        f"character {place} is U+{ord(char):04X}, which only looks like {_named(twins[place - 1])}"
         if shown
         else "a character here only looks like an ASCII one",
         f"did you mean `{plain}`?" if shown else "type it again with plain letters, quotes, dashes and spaces",
         at_key=at_key,
     )
+
+
+def _named(char: str | None) -> str:
+    return "a space" if char == " " else "a back-quote" if char == "`" else f"`{char}`"
 
 
 def twin(char: str) -> str | None:

@@ -7,6 +7,7 @@ sentence and help. No sentence repeats what was written, unless the field is har
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
@@ -73,7 +74,7 @@ def kind_of(value: object) -> str:
         case int():
             return "a number"
         case float():
-            return "a number with a fraction"
+            return "a number with a fraction" if math.isfinite(value) else "`.inf` or `.nan`"
         case str():
             return "text"
         case dict():
@@ -169,6 +170,8 @@ def parse_reference(value: object) -> SecretRef:
     """A reference to a secret: where it is to be found."""
     if type(value) is not str:
         raise problem("CBA203", f"a secret reference is expected here, not {kind_of(value)}", FORMS)
+    if not value.strip():
+        raise problem("CBA209", "this reference is empty", FORMS)
     scheme, colon, rest = value.partition(":")
     if not colon or scheme not in _REFERENCES:
         if _SCHEME.match(value):
