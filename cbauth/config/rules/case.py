@@ -43,6 +43,7 @@ class Case:
     plan: Plan
     budget: Budget = field(default_factory=Budget, repr=False)
     _secrets: dict[str, Secret | None] = field(default_factory=dict, repr=False)
+    _origins: dict[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ranked(self) -> tuple[Profile, ...]:
@@ -78,6 +79,14 @@ class Case:
             else:
                 self._secrets[profile.id] = credential
         return self._secrets[profile.id]
+
+    def origin(self, url: str | None) -> str | None:
+        """Scheme, host and port of a URL."""
+        if url is None:
+            return None
+        if url not in self._origins:
+            self._origins[url] = "{0.scheme}://{0.netloc}".format(urlsplit(url)).lower()
+        return self._origins[url]
 
     def given(self, *path: str | int) -> Any:
         """What was written at ``path``, ``None`` when nothing was."""
@@ -128,11 +137,6 @@ def at(data: Any, path: Path) -> Any:
         if data is None:
             return None
     return data
-
-
-def origin(url: str | None) -> str | None:
-    """Scheme, host and port of a URL."""
-    return None if url is None else "{0.scheme}://{0.netloc}".format(urlsplit(url)).lower()
 
 
 def called(name: str) -> str:

@@ -6,13 +6,13 @@ proportion to its length, however many profiles serve one model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from cbauth.config.diagnostics import ERROR, WARNING, Finding, Path
 from cbauth.config.privacy import quoted
-from cbauth.config.rules.case import Case, called, origin
+from cbauth.config.rules.case import Case, Secret, called
 from cbauth.config.rules.index import Index
 from cbauth.config.suggest import Suggestions
 from cbauth.core.models import expand
@@ -23,63 +23,44 @@ __all__ = ["fallbacks"]
 MOST_ENTRIES = 1_000_000
 """Of all routes together no more entries than this are followed: routes within routes can stand for far more."""
 
-_Few = dict[Any, None]
-"""In order, without doubles, and no longer than two."""
+
+class Facts(NamedTuple):
+    """What is asked of somebody who serves a model: who it is, and what it falls together with."""
+
+    profile: str
+    provider: str
+    host: str
+    secret: Secret | None
 
 
-@dataclass(slots=True)
-class Servers:
-    """Who serves something: up to two profiles, providers, hosts and secrets, and up to two candidates."""
-
-    profiles: _Few = field(default_factory=dict)
-    providers: _Few = field(default_factory=dict)
-    hosts: _Few = field(default_factory=dict)
-    secrets: _Few = field(default_factory=dict)
-    candidates: int = 0
-
-    def add(self, profile: Profile, case: Case) -> None:
-        """Count ``profile`` among them."""
-        _keep(self.profiles, profile.id)
-        _keep(self.providers, profile.provider.id)
-        _keep(self.hosts, origin(profile.base_url) or profile.provider.id)
-        _keep(self.secrets, case.secret(profile))
-        self.candidates = len(self.profiles)
-
-    def merge(self, other: Servers, *, same_model: bool) -> None:
-        """Count the others, too. Whoever serves another model is a candidate once more."""
-        for mine, theirs in (
-            (self.profiles, other.profiles),
-            (self.providers, other.providers),
-            (self.hosts, other.hosts),
-            (self.secrets, other.secrets),
-        ):
-            for value in theirs:
-                _keep(mine, value)
-        self.candidates = len(self.profiles) if same_model else min(self.candidates + other.candidates, 2)
-
-
-def _keep(few: _Few, value: object) -> None:
-    if len(few) < 2:
-        few[value] = None
+def keep(few: list[Facts], facts: Facts) -> None:
+    """Add ``facts`` to the few when they bring a first or a second value of any kind."""
+    for value, *known in zip(facts, *few, strict=True):
+        if value not in known and len(set(known)) < 2:
+            few.append(facts)
+            return
 
 
 class _Serving:
     """Who serves which model."""
 
     def __init__(self, profiles: Sequence[Profile], case: Case) -> None:
-        self._index: Index[Servers] = Index(case.budget)
-        self._known: dict[str, Servers] = {}
+        self._index: Index[list[Facts]] = Index(case.budget)
+        self._known: dict[str, list[Facts]] = {}
         for profile in profiles:
+            host = case.origin(profile.base_url) or profile.provider.id
+            facts = Facts(profile.id, profile.provider.id, host, case.secret(profile))
             for pattern in profile.models.patterns:
-                self._index.put(pattern, Servers()).add(profile, case)
+                keep(self._index.put(pattern, []), facts)
 
-    def of(self, model: str) -> Servers:
-        """Those who serve ``model``; nobody is an empty answer."""
+    def of(self, model: str) -> list[Facts]:
+        """Some of those who serve ``model``, as many as decide; none when nobody does."""
         known = self._known.get(model)
         if known is None:
-            known = self._known[model] = Servers()
-            for _, servers in self._index.matching(model):
-                known.merge(servers, same_model=True)
+            known = self._known[model] = []
+            for _, few in self._index.matching(model):
+                for facts in few:
+                    keep(known, facts)
         return known
 
 
@@ -103,15 +84,19 @@ def fallbacks(case: Case) -> Iterator[Finding]:
         models = expand(name, routes)
         routed.update(models)
         found = list(_unserved(routes, name, models, serving, resting, suggestions, names))
-        whole = Servers()
+        whole: list[Facts] = []
+        candidates = 0
         for model in models:
-            whole.merge(serving.of(model), same_model=False)
+            few = serving.of(model)
+            candidates += len({facts.profile for facts in few})
+            for facts in few:
+                keep(whole, facts)
         if case.budget.left < 0:
             return  # who serves what can no longer be told
         yield from found
-        may_fall_back |= whole.candidates > 1
-        if len(case.ranked) > 1:
-            yield from _alike(name, whole, models)
+        may_fall_back |= candidates > 1
+        if len(case.ranked) > 1 and candidates:
+            yield from _alike(name, whole, candidates)
     if len(case.ranked) > 1:
         yield from _alone(case, routed, serving)
         yield from _single_try(case, may_fall_back)
@@ -177,11 +162,11 @@ def _unserved(
     missing = [
         (place, entry)
         for place, entry in enumerate(routes[name])
-        if (entry == name or entry not in routes) and not serving.of(entry).profiles
+        if (entry == name or entry not in routes) and not serving.of(entry)
     ]
-    dead = bool(missing) and not any(serving.of(model).profiles or resting.of(model).profiles for model in models)
+    dead = bool(missing) and not any(serving.of(model) or resting.of(model) for model in models)
     for place, entry in missing:
-        disabled = next(iter(resting.of(entry).profiles), None)
+        disabled = next((facts.profile for facts in resting.of(entry)), None)
         otherwise = "add it to the `models` of a profile, or take it out of the route"
         related: tuple[tuple[str, Path], ...] = ()
         if disabled is not None:
@@ -198,11 +183,12 @@ def _unserved(
         )
 
 
-def _alike(name: str, whole: Servers, models: Sequence[str]) -> Iterator[Finding]:
+def _alike(name: str, whole: Sequence[Facts], candidates: int) -> Iterator[Finding]:
     """CBA422 to CBA425: a route without fallback, or one whose entries all fall together."""
     path = ("routes", name)
-    if whole.candidates == 1:
-        only = next(iter(whole.profiles))
+    profiles, providers, hosts, secrets = (dict.fromkeys(values) for values in zip(*whole, strict=True))
+    if candidates == 1:
+        only = whole[0].profile
         yield Finding(
             "CBA422",
             path,
@@ -211,25 +197,23 @@ def _alike(name: str, whole: Servers, models: Sequence[str]) -> Iterator[Finding
             severity=WARNING,
             related=(("the only one who can answer", ("profiles", only)),),
         )
-    elif whole.candidates < 2:
-        return
-    elif len(whole.secrets) == len(whole.hosts) == 1 and None not in whole.secrets:
-        yield _together("CBA425", path, name, whole, "uses one credential", "a profile with another credential")
-    elif len(whole.providers) == 1:
-        provider = called(next(iter(whole.providers)))
-        yield _together("CBA423", path, name, whole, f"is at one provider, {provider}", "a model of another provider")
-    elif len(whole.hosts) == 1:
-        yield _together("CBA424", path, name, whole, "is at one host", "a profile at another host")
+    elif len(secrets) == len(hosts) == 1 and None not in secrets:
+        yield _together("CBA425", path, profiles, "uses one credential", "a profile with another credential")
+    elif len(providers) == 1:
+        what = f"is at one provider, {called(whole[0].provider)}"
+        yield _together("CBA423", path, profiles, what, "a model of another provider")
+    elif len(hosts) == 1:
+        yield _together("CBA424", path, profiles, "is at one host", "a profile at another host")
 
 
-def _together(code: str, path: Path, name: str, whole: Servers, what: str, more: str) -> Finding:
+def _together(code: str, path: tuple[str, str], profiles: Iterable[str], what: str, more: str) -> Finding:
     return Finding(
         code,
         path,
-        f"whatever the route {called(name)} falls back on {what}: all of it fails together",
+        f"whatever the route {called(path[1])} falls back on {what}: all of it fails together",
         f"add {more}",
         severity=WARNING,
-        related=tuple((f"{called(each)} can answer it", ("profiles", each)) for each in whole.profiles),
+        related=tuple((f"{called(each)} can answer it", ("profiles", each)) for each in islice(profiles, 2)),
     )
 
 
@@ -241,7 +225,7 @@ def _alone(case: Case, routed: set[str], serving: _Serving) -> Iterator[Finding]
             if model in seen:
                 continue
             seen.add(model)
-            if len(serving.of(model).profiles) == 1:
+            if len({facts.profile for facts in serving.of(model)}) == 1:
                 yield Finding(
                     "CBA421",
                     path,

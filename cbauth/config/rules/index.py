@@ -59,11 +59,14 @@ class Index(Generic[T]):
         """The patterns that match ``name``, with what is under them."""
         if name in self._names:
             yield name, self._names[name]
+        prefixes, others = self._prefixes, self._others
         for end in range(len(name) + 1):
             head = name[:end]
-            if head in self._prefixes:
-                yield f"{head}*", self._prefixes[head]
-            for pattern, value in self._others.get(head, {}).items():
+            if head in prefixes:
+                yield f"{head}*", prefixes[head]
+            if head not in others:
+                continue
+            for pattern, value in others[head].items():
                 self._budget.left -= 1
                 if self._budget.left < 0:
                     break

@@ -25,7 +25,7 @@ def lengths(case: Case) -> Iterator[Finding]:
     """CBA431 to CBA439, for every policy that was written; each place once."""
     seen: set[tuple[str, Path]] = set()
     for site in case.sites:
-        for rule in (_ladders, _steady, _never_opens, _opens_briefly, _hasty_permits, _short_sessions, _short_hints):
+        for rule in _RULES:
             for finding in rule(site, case):
                 if (finding.code, finding.path) not in seen:
                     seen.add((finding.code, finding.path))
@@ -42,16 +42,19 @@ def _steps(site: Site) -> Iterator[tuple[tuple[str, ...], str, Backoff]]:
 def _ladders(site: Site, case: Case) -> Iterator[Finding]:
     """CBA431: a cap below the first step. CBA432: steps that never reach their cap."""
     for keys, first, ladder in _steps(site):
+        if ladder.factor > 1 and ladder.base <= ladder.cap:
+            continue
         cap, base, factor = (site.written(*keys, key) for key in ("cap", first, "factor"))
-        if ladder.cap < ladder.base and (place := cap or base) is not None:
-            yield _warning(
-                "CBA431",
-                place,
-                f"the cap, {seconds(ladder.cap)}, is below the first step, {seconds(ladder.base)}:"
-                " every step is the cap",
-                f"write a `cap` of {seconds(ladder.base)} or more",
-                (("the first step", base), ("the cap", cap)),
-            )
+        if ladder.cap < ladder.base:
+            if (place := cap or base) is not None:
+                yield _warning(
+                    "CBA431",
+                    place,
+                    f"the cap, {seconds(ladder.cap)}, is below the first step, {seconds(ladder.base)}:"
+                    " every step is the cap",
+                    f"write a `cap` of {seconds(ladder.base)} or more",
+                    (("the first step", base), ("the cap", cap)),
+                )
         elif factor is not None and ladder.factor < 1:
             yield _warning(
                 "CBA432",
@@ -60,7 +63,7 @@ def _ladders(site: Site, case: Case) -> Iterator[Finding]:
                 "write a `factor` of more than 1, or `1` for steps that are all alike",
                 (("the cap, which is never reached", cap),),
             )
-        elif factor is not None and cap is not None and ladder.factor == 1 and ladder.base < ladder.cap:
+        elif factor is not None and cap is not None and ladder.base < ladder.cap:
             yield _warning(
                 "CBA432",
                 factor,
@@ -73,11 +76,10 @@ def _ladders(site: Site, case: Case) -> Iterator[Finding]:
 def _steady(site: Site, case: Case) -> Iterator[Finding]:
     """CBA433: everybody who shares a credential comes back at the same moment."""
     for keys, _, ladder in _steps(site):
-        place = site.written(*keys, "jitter")
-        if place is None or ladder.jitter > 0:
+        if ladder.jitter > 0 or (shared := case.shared_at) is None:
             continue
-        shared = case.shared_at
-        if shared is not None:
+        place = site.written(*keys, "jitter")
+        if place is not None:
             who = "machines that share this state" if shared[0] == "state" else "profiles that share a credential"
             yield _warning(
                 "CBA433",
@@ -91,6 +93,10 @@ def _steady(site: Site, case: Case) -> Iterator[Finding]:
 def _never_opens(site: Site, case: Case) -> Iterator[Finding]:
     """CBA434: a breaker that no credible number of failures opens, and settings of one that is off."""
     breaker = site.policy.breaker
+    needed = breaker.failure_threshold
+    is_slow = needed > 1 and needed > breaker.failure_decay * FASTEST
+    if breaker.mode != "off" and not is_slow:
+        return
     threshold, decay, mode = (site.written("breaker", k) for k in ("failure_threshold", "failure_decay", "mode"))
     if breaker.mode == "off":
         idle = next((at for key in _OPENING if (at := site.written("breaker", key)) is not None), None)
@@ -102,9 +108,7 @@ def _never_opens(site: Site, case: Case) -> Iterator[Finding]:
                 "write `mode: enforce`, or `observe` to count only; or take the other keys out",
                 (("a key that nobody looks at", idle),),
             )
-        return
-    needed = breaker.failure_threshold
-    if needed > 1 and needed > breaker.failure_decay * FASTEST and (place := threshold or decay) is not None:
+    elif (place := threshold or decay) is not None:
         yield _warning(
             "CBA434",
             place,
@@ -120,8 +124,10 @@ _OPENING = ("failure_threshold", "failure_decay", "open_for", "half_open_permits
 def _opens_briefly(site: Site, case: Case) -> Iterator[Finding]:
     """CBA435: a breaker that is over before a request is."""
     breaker = site.policy.breaker
+    if breaker.open_for >= SHORT_CALL or breaker.mode != "enforce":
+        return
     place = site.written("breaker", "open_for")
-    if place is not None and breaker.open_for < SHORT_CALL and breaker.mode == "enforce":
+    if place is not None:
         yield _warning(
             "CBA435",
             place,
@@ -133,8 +139,10 @@ def _opens_briefly(site: Site, case: Case) -> Iterator[Finding]:
 def _hasty_permits(site: Site, case: Case) -> Iterator[Finding]:
     """CBA436: a trial that is given up while it still waits for its answer."""
     breaker = site.policy.breaker
+    if breaker.permit_timeout >= LONG_CALL or breaker.mode != "enforce":
+        return
     place = site.written("breaker", "permit_timeout")
-    if place is not None and breaker.permit_timeout < LONG_CALL and breaker.mode == "enforce":
+    if place is not None:
         yield _warning(
             "CBA436",
             place,
@@ -147,8 +155,10 @@ def _hasty_permits(site: Site, case: Case) -> Iterator[Finding]:
 def _short_sessions(site: Site, case: Case) -> Iterator[Finding]:
     """CBA437: a session forgets whom it moved to before the one it left is back. Decided for the whole file alone."""
     rotation, first = case.plan.policy.rotation, site.policy.cooldown.rate_limit.step(1)
+    if not rotation.sticky or rotation.sticky_ttl >= first:
+        return
     ttl, base = case.sites[0].written("rotation", "sticky_ttl"), site.written("cooldown", "rate_limit", "base")
-    if rotation.sticky and rotation.sticky_ttl < first and (place := ttl or base) is not None:
+    if (place := ttl or base) is not None:
         yield _warning(
             "CBA437",
             place,
@@ -160,21 +170,31 @@ def _short_sessions(site: Site, case: Case) -> Iterator[Finding]:
 
 
 def _short_hints(site: Site, case: Case) -> Iterator[Finding]:
-    """CBA438: a provider's hint counts for less than no hint. CBA439: no wait is short enough to be waited for."""
-    cooldown, retry = site.policy.cooldown, site.policy.retry
-    hint, first = site.written("cooldown", "retry_after_cap"), cooldown.rate_limit.step(1)
-    if hint is not None and cooldown.retry_after_cap < first:
+    """CBA438: a provider's hint counts for less than no hint."""
+    cooldown = site.policy.cooldown
+    first = cooldown.rate_limit.step(1)
+    if cooldown.retry_after_cap >= first:
+        return
+    hint, base = site.written("cooldown", "retry_after_cap"), site.written("cooldown", "rate_limit", "base")
+    if (place := hint or base) is not None:
         yield _warning(
             "CBA438",
-            hint,
+            place,
             f"hints of a provider are cut to {seconds(cooldown.retry_after_cap)}, below the {seconds(first)} of a rest"
             " without one: who asks for patience gets less",
-            f"write {seconds(first)} or more",
-            (("the rest without a hint", site.written("cooldown", "rate_limit", "base")),),
+            f"write a `retry_after_cap` of {seconds(first)} or more",
+            (("the longest hint", hint), ("the rest without a hint", base)),
         )
-    wait, initial = site.written("retry", "max_wait"), site.written("retry", "backoff", "initial")
+
+
+def _short_waits(site: Site, case: Case) -> Iterator[Finding]:
+    """CBA439: no pause is short enough to be waited for."""
+    retry = site.policy.retry
     pause = retry.backoff.step(1)
-    if 0 < retry.max_wait < pause and (place := wait or initial) is not None:
+    if not 0 < retry.max_wait < pause:
+        return
+    wait, initial = site.written("retry", "max_wait"), site.written("retry", "backoff", "initial")
+    if (place := wait or initial) is not None:
         yield _warning(
             "CBA439",
             place,
@@ -211,3 +231,15 @@ def _warning(
     """A warning; of the related places those that were written, and are not the place itself."""
     others = tuple((what, place) for what, place in related if place is not None and place != path)
     return Finding(code, path, message, help_text, severity=WARNING, related=others)
+
+
+_RULES = (
+    _ladders,
+    _steady,
+    _never_opens,
+    _opens_briefly,
+    _hasty_permits,
+    _short_sessions,
+    _short_hints,
+    _short_waits,
+)

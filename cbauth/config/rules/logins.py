@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from cbauth.config.diagnostics import WARNING, Finding, Path
-from cbauth.config.rules.case import Case, Secret, called, origin
+from cbauth.config.rules.case import Case, Secret, called
 from cbauth.config.rules.index import Index
 from cbauth.plan import OAuthClient, Profile, SecretRef
 
@@ -59,7 +59,7 @@ def shared_secrets(case: Case) -> Iterator[Finding]:
             continue
         other = first.setdefault(secret, profile)
         twins = shared.setdefault((secret, profile.base_url), Index(case.budget))
-        if other.provider.id != profile.provider.id and origin(other.base_url) != origin(profile.base_url):
+        if other.provider.id != profile.provider.id and case.origin(other.base_url) != case.origin(profile.base_url):
             yield Finding(
                 "CBA442",
                 case.place_of_secret(profile),
