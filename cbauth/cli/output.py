@@ -22,12 +22,11 @@ def save(output: str, text: str) -> None:
     """
     data = text.encode("utf-8", "backslashreplace")
     try:
-        path = Path(os.path.realpath(output))
-        mode = _mode(path)
+        mode = _mode(Path(output))
         if mode is not None and not stat.S_ISREG(mode):
-            path.write_bytes(data)
+            Path(output).write_bytes(data)
         else:
-            _replace(path, data, mode)
+            _replace(Path(os.path.realpath(output)), data, mode)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not a path"
         raise click.UsageError(f"the report cannot be written to {printable(output)}: {reason}") from None

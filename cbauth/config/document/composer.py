@@ -39,8 +39,8 @@ MOST_DEPTH = 64
 MOST_NODES = 250_000
 
 _AS_TEXT = re.compile(r"(?:&\S+\s+)?!(?:\s|\Z)")
-# What libyaml takes and the pure parser does not: tags of another form, or with a tab after them; a comment or tab right
-# after `|`, which the specification does not allow.
+# What libyaml takes and the pure parser does not: tags of another form, or with a tab after them; a comment or tab
+# right after `|`, which the specification does not allow.
 _SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+0-9]*[#\t]", re.ASCII)
 _PROPERTIES = frozenset("&!")
 _SUSPECT = frozenset("&!|>")
