@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from errno import EEXIST
 from pathlib import Path
 
 import click
@@ -24,16 +23,11 @@ def save(output: str, text: str, what: str = "the report", *, new: bool = False)
     """
     data = text.encode("utf-8", "backslashreplace")
     try:
-        if new and os.path.lexists(output):
-            raise FileExistsError(EEXIST, os.strerror(EEXIST))
-        path = Path(os.path.realpath(output))
-        mode = _mode(path)
-        if new:
-            _replace(path, data, None, new=True)
-        elif mode is not None and not stat.S_ISREG(mode):
-            path.write_bytes(data)
+        mode = None if new else _mode(Path(output))
+        if mode is not None and not stat.S_ISREG(mode):
+            Path(output).write_bytes(data)
         else:
-            _replace(path, data, mode)
+            _replace(Path(os.path.realpath(output)), data, mode, new=new)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not a path"
         raise click.UsageError(f"{what} cannot be written to {printable(output)}: {reason}") from None
@@ -46,7 +40,7 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _replace(path: Path, data: bytes, mode: int | None, *, new: bool = False) -> None:
+def _replace(path: Path, data: bytes, mode: int | None, *, new: bool) -> None:
     beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.new")
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

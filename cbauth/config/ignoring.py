@@ -39,16 +39,36 @@ class _Code(NamedTuple):
     line: int
 
 
+class _Lines:
+    """The line that each comment speaks of (law 1), for comments in the order of the text."""
+
+    def __init__(self, document: Document) -> None:
+        self._lines = document.lines
+        self._next = 0  # after the last run of comments that was looked at
+
+    def meant(self, offset: int) -> int:
+        """The line that the comment at ``offset`` speaks of."""
+        number, column = self._lines.position(offset)
+        if self._lines.line(number)[: column - 1].strip():
+            return number
+        if number >= self._next:
+            self._next = number + 1
+            while self._next <= len(self._lines) and self._lines.line(self._next).lstrip().startswith("#"):
+                self._next += 1
+        return self._next
+
+
 def after_comments(document: Document, problems: Sequence[Diagnostic]) -> list[Diagnostic]:
     """What is left of ``problems`` when the comments have been heard, and what is wrong with the comments."""
     if document.root is None or SIGN not in document.lines.text:
         return list(problems)
     codes: list[_Code] = []
     told: list[Diagnostic] = []
+    lines = _Lines(document)
     for place, found in enumerate(_comments(document)):
         if place == MOST_COMMENTS:
             break
-        told += _read(document, found, codes)
+        told += _read(document, found, lines, codes)
     silenced: set[int] = set()
     sound = counts(problems)[0] == 0
     by_place: dict[tuple[str, int | None], list[int]] = {}
@@ -79,7 +99,7 @@ def _comments(document: Document) -> Iterator[re.Match[str]]:
             yield found
 
 
-def _read(document: Document, found: re.Match[str], codes: list[_Code]) -> Iterator[Diagnostic]:
+def _read(document: Document, found: re.Match[str], lines: _Lines, codes: list[_Code]) -> Iterator[Diagnostic]:
     """Add the codes of a comment to ``codes``; tell what is wrong with it."""
     body = _BODY.fullmatch(found[1].rstrip())
     words = list(_CODE.finditer(body[1])) if body is not None else []
@@ -88,7 +108,7 @@ def _read(document: Document, found: re.Match[str], codes: list[_Code]) -> Itera
         form = "write `# cbauth: ignore[CBA303] reason`"
         yield _told(document, whole, "CBA130", "this comment is not understood", form, end=found.end())
         return
-    line = _line_meant(document, found.start())
+    line = lines.meant(found.start())
     suggestions = Suggestions()
     for word in words:
         code = _Code(word[0].upper(), found.start(1) + body.start(1) + word.start(), line)
@@ -102,18 +122,6 @@ def _read(document: Document, found: re.Match[str], codes: list[_Code]) -> Itera
     if not body[2].strip():
         help_text = "say after the bracket why the warning does not apply"
         yield _told(document, whole, "CBA133", "this comment gives no reason", help_text, end=found.end())
-
-
-def _line_meant(document: Document, offset: int) -> int:
-    """The line that the comment at ``offset`` speaks of (law 1)."""
-    lines = document.lines
-    number, column = lines.position(offset)
-    if lines.line(number)[: column - 1].strip():
-        return number
-    number += 1
-    while number <= len(lines) and lines.line(number).lstrip().startswith("#"):
-        number += 1
-    return number
 
 
 def _told(

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+import click
 import pytest
 
 from cbauth.cli import main
+from cbauth.cli.output import save
 from cbauth.config import builtin_providers, check, json_schema, load_plan
 from cbauth.plan import DEFAULT_POLICY, Plan
 
@@ -216,3 +218,11 @@ def test_the_schema_alone_can_be_written_to_a_file(
     assert capsys.readouterr().out == ""
     assert main(["schema", "--output", "missing/s.json"]) == 2
     assert "the schema cannot be written to missing/s.json" in capsys.readouterr().err
+
+
+def test_a_file_that_appears_at_the_last_moment_is_not_replaced(folder: Path) -> None:
+    """Between the look and the writing somebody else may have written one."""
+    (folder / "profiles.yaml").write_text("mine\n")
+    with pytest.raises(click.UsageError, match="the file cannot be written to profiles.yaml: File exists"):
+        save("profiles.yaml", "other\n", "the file", new=True)
+    assert [path.read_text() for path in folder.iterdir()] == ["mine\n"]

@@ -178,7 +178,8 @@ def _drawn(pieces: list[Piece], reach: list[tuple[int, int]], room: int, cut: tu
     window = 0
     if wide + len(CUT) * sum(cut) > room:
         inner = room - 2 * len(CUT)
-        window = max(0, min(left - inner // 3, wide - inner))
+        before = min(inner // 3, max(inner - (right - left), 0))  # what is marked is seen whole, where that can be
+        window = max(0, min(left - before, wide - inner))
         cut = (cut[0] or window > 0, cut[1] or window + inner < len(shown.rstrip()))
         shown, wide = shown[window : window + inner], inner
     shift = (len(CUT) if cut[0] else 0) - window

@@ -7,6 +7,7 @@ a text that is not YAML, so that the answer is the same everywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -29,9 +30,9 @@ __all__ = ["MOST_BYTES", "Document", "Lines", "Node", "parse", "scalars"]
 FAULTS = (YAMLError, ValueError, OverflowError)
 
 
-# A text that libyaml's events were stopped in is read again only when it is short: the pure parser sees further ahead,
-# and may say better what is wrong, but takes seconds for a mebibyte.
-MOST_SECOND_READING = 64 * 1024
+# What libyaml stumbles over is read again by the pure parser, which sees further ahead and says better what is wrong;
+# but only when it is short, for a mebibyte takes that one seconds.
+MOST_SECOND_READING = 256 * 1024
 
 
 class Document:
@@ -106,17 +107,20 @@ def parse(source: str | bytes, path: str | None = None) -> Document:
         return Document(Lines(text), path, [problem], readable=False)
     text, problems = clean(text.removeprefix("\ufeff"), path)
     lines = Lines(text)
-    composer = Composer(lines, path)
+    given, stand_ins = _for_libyaml(text)
+    composer = Composer(lines, path, stand_ins)
     readable = True
     root = None
     try:
-        root = composer.compose(_events(text, pure=False))
+        root = composer.compose(_events(given, pure=False))
     except (StoppedError, *FAULTS) as error:
-        if isinstance(error, StoppedError) and len(text) > MOST_SECOND_READING:
-            readable = False
-        else:
+        if len(text) <= MOST_SECOND_READING:
             composer = Composer(lines, path)
             root, readable = _compose_slowly(composer, error)
+        else:
+            readable = False
+            if not isinstance(error, StoppedError):
+                composer.problems.append(explain(error, lines, path))
     problems += composer.problems
     return Document(
         lines,
@@ -149,3 +153,19 @@ def _events(text: str, *, pure: bool) -> Iterator[Any]:
     if pure:
         parser.Scanner = PureScanner
     return iter(parser.parse(text))
+
+
+# libyaml keeps to YAML 1.1 where a plain scalar in brackets has a colon or a question mark: it refuses `{a: env:B}`. So
+# these are given to it as characters that mean nothing, one for one, and the scalars get them back.
+_WITHIN_WORDS = re.compile(r"""(?<=[^\s"'\]}]):(?=[^\s,\[\]{}])|(?<=[^\s,\[\]{}])\?""")
+_STAND_INS = {":": "\ue000", "?": "\ue001"}
+
+
+def _for_libyaml(text: str) -> tuple[str, Mapping[int, str]]:
+    """The text with stand-ins, and the table that takes them back."""
+    if any(char in text for char in _STAND_INS.values()):
+        return text, {}
+    return _WITHIN_WORDS.sub(lambda found: _STAND_INS[found[0]], text), _BACK
+
+
+_BACK: Mapping[int, str] = {ord(stand_in): char for char, stand_in in _STAND_INS.items()}

@@ -12,7 +12,8 @@ Laws:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml.events import (
@@ -38,9 +39,9 @@ MOST_DEPTH = 64
 MOST_NODES = 250_000
 
 _AS_TEXT = re.compile(r"(?:&\S+\s+)?!(?:\s|\Z)")
-# What libyaml takes and the pure parser does not: tags of another form, or with a tab after them; a comment right after
-# `|`, which the specification does not allow either.
-_SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+0-9]*#", re.ASCII)
+# What libyaml takes and the pure parser does not: tags of another form, or with a tab after them; a comment or tab
+# right after `|`, which the specification does not allow.
+_SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+0-9]*[#\t]", re.ASCII)
 _PROPERTIES = frozenset("&!")
 _SUSPECT = frozenset("&!|>")
 _CORE = "tag:yaml.org,2002:"
@@ -92,7 +93,8 @@ class Composer:
     offset what versions of YAML read differently, ``dropped`` mappings of one entry that were left out of the tree.
     """
 
-    def __init__(self, lines: Lines, path: str | None) -> None:
+    def __init__(self, lines: Lines, path: str | None, stand_ins: Mapping[int, str] = MappingProxyType({})) -> None:
+        self._stand_ins = stand_ins  # of characters in scalars, and what they stand for
         self.problems: list[Diagnostic] = []
         self.lines = lines
         self.path = path
@@ -126,6 +128,8 @@ class Composer:
 
     def _scalar(self, event: Any) -> None:
         text: str = event.value
+        if self._stand_ins and not text.isascii():
+            text = text.translate(self._stand_ins)
         start, end = event.start_mark.index, event.end_mark.index
         if self.lines.text[start : start + 1] in _SUSPECT and _SLIPS.match(self.lines.text, start):
             raise SlipError

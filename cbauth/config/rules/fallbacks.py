@@ -250,15 +250,13 @@ def _single_try(case: Case, may_fall_back: bool) -> Iterator[Finding]:
     """CBA429: one try for each request, so that no request ever falls back."""
     if not may_fall_back or any(profile.policy.retry.attempts > 1 for profile in case.ranked):
         return
-    written = case.site(case.ranked[0]).written("retry", "attempts")
-    if written is not None:
-        yield Finding(
-            "CBA429",
-            written,
-            "with `attempts: 1` a request ends with its first failure: nobody falls back",
-            "write 2 or more, or leave the key out",
-            severity=WARNING,
-        )
+    yield Finding(
+        "CBA429",
+        case.site(case.ranked[0]).written("retry", "attempts") or (),
+        "with `attempts: 1` a request ends with its first failure: nobody falls back",
+        "write 2 or more, or leave the key out",
+        severity=WARNING,
+    )
 
 
 def _shown(model: str) -> str:

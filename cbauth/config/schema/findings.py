@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any, get_args, get_origin
 
@@ -105,6 +106,7 @@ def _choice(
     return "CBA204", f"{shown} is not one of the choices", help_text, False
 
 
+@lru_cache(maxsize=256)
 def _belongs(root: type[BaseModel], name: str) -> str | None:
     """Where a key that is none here belongs, if that is one place or two."""
     homes = sorted(set(_homes(root, name, "")))
