@@ -29,7 +29,7 @@ def status(config: str | None, as_json: bool, watch: bool, check: bool) -> None:
     """Show circuit, cooldown, credential source and token expiry of each profile."""
     if watch and check:
         raise click.UsageError("--check answers once: leave out --watch")
-    with load(config) as toolkit:
+    with load(config, refresh_ahead=False) as toolkit:
         _show(toolkit.status(), as_json)
         while watch:
             time.sleep(1)

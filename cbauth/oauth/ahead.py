@@ -45,6 +45,13 @@ class Ahead:
                 self._thread.start()
             self._news.notify_all()
 
+    def keep(self, names: set[str]) -> None:
+        """Keep the tokens of ``names`` fresh from now on, and those of no others."""
+        for name in set(self._next) - names:
+            self.drop(name)
+        for name in names:
+            self.add(name)
+
     def drop(self, name: str) -> None:
         """Leave the token of ``name`` alone."""
         with self._news:

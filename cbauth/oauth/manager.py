@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -207,6 +207,10 @@ class OAuthManager:
     def schedule_refresh(self, credential_id: str) -> None:
         """Renew the token ahead of its end from now on, in the background, until ``close()`` or ``logout()``."""
         self._ahead.add(credential_id)
+
+    def keep_fresh(self, credential_ids: Iterable[str]) -> None:
+        """Renew the tokens of these ahead of their end from now on, and those of no others."""
+        self._ahead.keep(set(credential_ids))
 
     def is_token_expired(self, credential: Credential) -> bool:
         """Whether the access token is past its end."""
