@@ -32,8 +32,7 @@ profiles:
     Rule(
         code="CBA402",
         title="nobody is enabled",
-        why="A disabled profile takes no calls. When all are disabled every call fails, whatever the rest of"
-        " the file says.",
+        why="A disabled profile takes no calls. When all are disabled every call fails, until the program enables one.",
         help="Enable at least one profile.",
         bad="""\
 version: 1
@@ -46,6 +45,7 @@ profiles:
   work: {provider: openai}
   old: {provider: openai, api_key: env:OLD_KEY, enabled: false}
 """,
+        severity=WARNING,
     ),
     Rule(
         code="CBA403",

@@ -145,7 +145,8 @@ def all_disabled(case: Case) -> Iterator[Finding]:
             "CBA402",
             ("profiles", first.id, "enabled"),
             "no profile is enabled: every call fails",
-            "write `enabled: true` for at least one profile, or leave the key out",
+            "write `enabled: true` for at least one profile, or leave the key out; until then, enable one in Python",
+            severity=WARNING,
             related=tuple(("disabled, too", ("profiles", p.id, "enabled")) for p in islice(others, 3)),
         )
 
