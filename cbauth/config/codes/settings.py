@@ -235,7 +235,8 @@ profiles:
         code="CBA441",
         title="a login that PKCE does not protect",
         why="PKCE binds the code of a login to the program that asked for it (RFC 7636). A parameter that"
-        " replaces the login's own, or a login by device code alone, goes without.",
+        " would replace the login's own is refused when somebody logs in; a login by device code alone"
+        " goes without.",
         help="Take the parameter out; give the provider an `issuer` or an `authorization_endpoint`.",
         bad="""\
 version: 1

@@ -12,10 +12,11 @@ from cbauth.plan import OAuthClient, Profile, SecretRef
 
 __all__ = ["relative_commands", "shared_secrets", "without_pkce"]
 
-OWN_PARAMETERS = frozenset(
-    {"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"}
+OWN = frozenset(
+    {"client_id", "client_secret", "code_challenge", "code_challenge_method", "redirect_uri", "response_mode"}
+    | {"response_type", "scope", "state", "request", "request_uri"}
 )
-"""What a login sends itself (RFC 6749 section 4.1.1, RFC 7636 section 4.3)."""
+"""The parameters that a login sets itself, and refuses to be given (a test holds them against the login's own list)."""
 
 
 def without_pkce(case: Case) -> Iterator[Finding]:
@@ -26,12 +27,12 @@ def without_pkce(case: Case) -> Iterator[Finding]:
         if client is None or case.given(*path) is None:
             continue
         for parameter in case.given(*path, "extra_params") or {}:
-            if parameter in OWN_PARAMETERS:
+            if parameter in OWN:
                 yield Finding(
                     "CBA441",
                     (*path, "extra_params", parameter),
-                    f"`{parameter}` is the login's own: set here, it would undo what protects the login (PKCE, state)",
-                    "take it out" if parameter != "scope" else "write `scopes:` instead",
+                    f"`{parameter}` is the login's own parameter: with it in `extra_params` no login begins",
+                    "take it out" if parameter != "scope" else "write `scopes:` beside `extra_params` instead",
                     severity=WARNING,
                 )
         if _only_device(client):
