@@ -41,8 +41,15 @@ _HINTS = (
     *("sk-", "sk_", "AIza", "ya29.", "gh", "glpat-", "gsk_", "xai-", "hf_", "pplx-", "r8_", "xox", "AKIA", "eyJ"),
     *("earer", "PRIVATE"),
 )
-# Long, with capitals, small letters and digits in one unbroken run: no name or model looks like that.
-_RANDOM = re.compile(r"(?=[A-Za-z0-9+/=_]*[A-Z])(?=[A-Za-z0-9+/=_]*[a-z])(?=[A-Za-z0-9+/=_]*[0-9])[A-Za-z0-9+/=_]{24,}")
+# One unbroken run that looks drawn by lot: with capitals, small letters and digits; or letters and digits in many
+# turns; or a UUID. No name or model looks like that.
+_RANDOM = re.compile(
+    r"""(?=[a-z0-9+/=_]*[A-Z])(?=[A-Z0-9+/=_]*[a-z])(?=[A-Za-z+/=_]*[0-9])[A-Za-z0-9+/=_]{20,}
+      | (?=(?:[A-Za-z]*[0-9]+[A-Za-z]){4})[A-Za-z0-9]{20,}
+      | [0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}
+    """,
+    re.VERBOSE,
+)
 
 _POLICY = {
     "rotation": {"strategy", "sticky", "sticky_ttl"},

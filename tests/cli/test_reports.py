@@ -246,7 +246,7 @@ profiles:
   login: {{provider: ollama, oauth: {{account: me}}}}
   "no name at all": {{provider: openai, devce_authorization_endpoint: x, api_kee: env:X}}
 policy:
-  {{breaker: {{failure_threshold: 0, open_for: 2 hours and more}}, retry: {{attemps: 1}}, rotation: {{strategy: quick}}}}
+  {{breaker: {{failure_threshold: 0, open_for: 2 long hours}}, retry: {{attemps: 1}}, rotation: {{strategy: quick}}}}
 """
 
 
@@ -274,7 +274,7 @@ def test_carets_stand_under_what_is_meant_at_any_width(
             marked.append(line[marks.index("^") : marks.rindex("^") + 1])
     assert marked == [
         *("opnai", "***", "acme-with-a-long-nam", "-1", "yes", "oauth", "oauth", '"no name at all"'),
-        *("devce_authorization_endpoint", "api_kee", "0", "2 hours and more", "attemps", "quick"),
+        *("devce_authorization_endpoint", "api_kee", "0", "2 long hours", "attemps", "quick"),
     ]
 
 

@@ -19,8 +19,8 @@ ROOT = HERE.parents[1]
 
 
 def test_there_are_enough_examples() -> None:
-    assert len(VALID) >= 20
-    assert len(INVALID) >= 60
+    assert len(VALID) >= 30
+    assert len(INVALID) >= 80
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
