@@ -92,9 +92,9 @@ def test_the_value_of_a_field_that_may_hold_a_secret_is_not_repeated(value: str)
     "lines",
     [
         "x-note: {a: [on, 010, 1:30], no: 1e3}",
-        "  b: {provider: openai, x-since: 2024-01-01}",
+        "  b: {provider: anthropic, x-since: 2024-01-01}",
         "policy: {breaker: {mode: off}}",
-        '  "on": {provider: openai, models: ["010", \'1e3\']}',
+        '  "on": {provider: openai, enabled: false, models: ["010", \'1e3\']}',
     ],
 )
 def test_free_keys_quotes_and_a_breakers_own_word_are_fine(lines: str) -> None:

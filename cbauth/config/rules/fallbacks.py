@@ -20,7 +20,7 @@ from cbauth.plan import Profile
 
 __all__ = ["fallbacks"]
 
-MOST_ENTRIES = 1_000_000
+MOST_ENTRIES = 200_000
 """Of all routes together no more entries than this are followed: routes within routes can stand for far more."""
 
 
@@ -119,6 +119,7 @@ def _twice(name: str, entries: Sequence[str]) -> Iterator[Finding]:
 
 def _circles(routes: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     """CBA426: a route that leads back to itself. One that names itself means the model of that name."""
+    holding = _holding(routes)
     done: set[str] = set()
     for start in routes:
         path = [] if start in done else [(start, enumerate(routes[start]))]
@@ -131,14 +132,29 @@ def _circles(routes: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
                 on_path.discard(name)
                 done.add(name)
             elif entry in on_path and entry != name:
-                yield _circle(routes, name, place, entry)
+                yield _circle(name, place, entry, empty=entry not in holding)
             elif entry in routes and entry not in done and entry != name:
                 path.append((entry, enumerate(routes[entry])))
                 on_path.add(entry)
 
 
-def _circle(routes: Mapping[str, Sequence[str]], name: str, place: int, entry: str) -> Finding:
-    empty = not expand(entry, routes)
+def _holding(routes: Mapping[str, Sequence[str]]) -> set[str]:
+    """The routes that hold a model, or lead to one that does."""
+    named_by: dict[str, list[str]] = {}
+    for name, entries in routes.items():
+        for entry in entries:
+            named_by.setdefault(entry, []).append(name)
+    found = {name for name, entries in routes.items() if any(each == name or each not in routes for each in entries)}
+    ahead = list(found)
+    while ahead:
+        for name in named_by.get(ahead.pop(), ()):
+            if name not in found:
+                found.add(name)
+                ahead.append(name)
+    return found
+
+
+def _circle(name: str, place: int, entry: str, *, empty: bool) -> Finding:
     return Finding(
         "CBA426",
         ("routes", name, place),
