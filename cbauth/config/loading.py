@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbauth.config import compiler, rules, schema
-from cbauth.config.diagnostics import MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
+from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.doubts import doubts
 from cbauth.config.ignoring import after_comments
@@ -120,8 +120,11 @@ def _examine(data: Any, *, nulls: bool, secrets: bool, lookalikes: bool) -> tupl
 def _linted(data: Any, model: File) -> tuple[Plan | None, list[Finding]]:
     """The plan of a file without errors, and what its policy promises in vain; none when it cannot work at all."""
     plan = compiler.compile_plan(model, path=None, trusted=True)
-    findings = list(islice(rules.lint(data, plan), MOST))
-    return (plan if all(finding.severity == WARNING for finding in findings) else None), findings
+    by_severity: dict[str, list[Finding]] = {ERROR: [], WARNING: []}
+    for finding in rules.lint(data, plan):  # many warnings must not hide that it cannot work
+        if len(by_severity[finding.severity]) < MOST:
+            by_severity[finding.severity].append(finding)
+    return (None if by_severity[ERROR] else plan), by_severity[ERROR] + by_severity[WARNING]
 
 
 def _settled(findings: Sequence[Finding]) -> list[Finding]:

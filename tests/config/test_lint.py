@@ -149,6 +149,20 @@ def test_routes_that_stand_for_more_than_anybody_reads_are_given_up() -> None:
     assert plan.warnings == ()
 
 
+def test_routes_that_all_name_each_other_are_told_of_within_bounds() -> None:
+    """Forty thousand entries, nearly half of which lead back, and at the end a route that cannot work."""
+    names = [f"r{number}" for number in range(200)]
+    routes = {name: [*(each for each in names if each != name), "gpt-4o"] for name in names}
+    with pytest.raises(ConfigError) as raised:
+        load_plan(
+            {"version": 1, "profiles": {"a": {"provider": "openai"}}, "routes": {**routes, "x": ["y"], "y": ["x"]}}
+        )
+    told = [(each.code, each.severity) for each in raised.value.diagnostics]
+    assert set(told) == {("CBA426", "warning"), ("CBA426", "error")}
+    assert told.count(("CBA426", "warning")) == 1000
+    assert told.count(("CBA426", "error")) == 1
+
+
 def test_a_route_in_many_circles_is_told_of_each() -> None:
     data = {
         "version": 1,

@@ -162,6 +162,15 @@ def test_every_key_of_the_policy_is_explained(editor: Editor) -> None:
     assert set(PolicyKeys.model_fields) == {"rotation", "breaker", "cooldown", "retry"}
 
 
+def test_the_profiles_yaml_of_this_repository_finds_its_schema(server: LanguageServer) -> None:
+    path = SCHEMAS.parent / "profiles.yaml"
+    text = path.read_text("utf-8")
+    assert server.diagnostics(path, text) == []
+    assert server.diagnostics(path, text.replace("priority: 80", "priorty: 80"))[0]["message"] == (
+        "Property priorty is not allowed."
+    )
+
+
 def test_a_schema_that_is_not_there_is_told_and_breaks_nothing(server: LanguageServer, tmp_path: Path) -> None:
     """The words of the published schema name no place on the network: an editor reads it from the disk."""
     found = server.diagnostics(tmp_path / "profiles.yaml", "# yaml-language-server: $schema=missing.json\nversion: 1\n")
