@@ -42,8 +42,9 @@ def _contained(patterns: Sequence[str], budget: Budget) -> Iterator[tuple[int, i
     """The places of entries that say nothing of their own, and of the entry that says it."""
     index: Index[int] = Index(budget)
     for place, pattern in enumerate(patterns):
-        if index.put(pattern, place) != place:
-            yield place, patterns.index(pattern)
+        first = index.put(pattern, place)
+        if first != place:
+            yield place, first
     for place, pattern in enumerate(patterns):
         if "*" not in pattern:
             continue
