@@ -197,7 +197,7 @@ def idle_words(case: Case) -> Iterator[Finding]:
 def _weights(case: Case, strategy: Path) -> Iterator[Finding]:
     weighty = [profile for profile in case.ranked if profile.weight != 1]
     weights = {profile.weight for profile in case.ranked}
-    if weighty and (len(weights) > 1 or weights == {0}):
+    if len(case.ranked) > 1 and weighty and (len(weights) > 1 or weights == {0}):
         others = "" if len(weighty) == 1 else f"; {len(weighty) - 1} more like it"
         yield Finding(
             "CBA404",
