@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import Queue
 from threading import Thread
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 __all__ = ["LanguageServer"]
 
@@ -51,7 +51,7 @@ class LanguageServer:
         self._stack.callback(process.kill)
         assert process.stdin is not None
         assert process.stdout is not None
-        self._to: BinaryIO = process.stdin  # type: ignore[assignment]
+        self._to = process.stdin
         Thread(target=self._listen, args=(process.stdout,), daemon=True).start()
         self.ask("initialize", {"processId": None, "rootUri": None, "capabilities": CAPABILITIES})
         self._tell("initialized", {})
