@@ -29,7 +29,7 @@ SECRETS = (
 )
 """Shapes of keys: what looks like a name, in the place of a name, is taken for one."""
 
-WRAPPINGS = (
+WRAPPINGS: tuple[str, ...] = (
     "@",
     '"@"',
     "'@'",

@@ -157,15 +157,15 @@ def _events(text: str, *, pure: bool) -> Iterator[Any]:
 
 # libyaml keeps to YAML 1.1 where a plain scalar in brackets has a colon or a question mark: it refuses `{a: env:B}`. So
 # these are given to it as characters that mean nothing, one for one, and the scalars get them back.
-_WITHIN_WORDS = re.compile(r"""(?<=[^\s"'\]}]):(?=[^\s,\[\]{}])|(?<=[^\s,\[\]{}])\?""")
-_STAND_INS = {":": "\ue000", "?": "\ue001"}
+_COLON_WITHIN = re.compile(r"""(?<=[^\s"'\]}]):(?=[^\s,\[\]{}])""")
+_QUESTION_WITHIN = re.compile(r"(?<=[^\s,\[\]{}])\?")
+_COLON, _QUESTION = "\ue000", "\ue001"
+_BACK: Mapping[int, str] = {ord(_COLON): ":", ord(_QUESTION): "?"}
 
 
 def _for_libyaml(text: str) -> tuple[str, Mapping[int, str]]:
-    """The text with stand-ins, and the table that takes them back."""
-    if any(char in text for char in _STAND_INS.values()):
+    """The text with stand-ins where it may need them, and the table that takes them back."""
+    if ("[" not in text and "{" not in text) or _COLON in text or _QUESTION in text:
         return text, {}
-    return _WITHIN_WORDS.sub(lambda found: _STAND_INS[found[0]], text), _BACK
-
-
-_BACK: Mapping[int, str] = {ord(stand_in): char for char, stand_in in _STAND_INS.items()}
+    text = _COLON_WITHIN.sub(_COLON, text)
+    return (_QUESTION_WITHIN.sub(_QUESTION, text) if "?" in text else text), _BACK

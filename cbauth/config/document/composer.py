@@ -28,8 +28,8 @@ from ruamel.yaml.events import (
 
 from cbauth.config.diagnostics import MOST, Diagnostic, Path, Place, key_text
 from cbauth.config.document.doubts import Doubt, doubt
-from cbauth.config.document.nodes import MAPPING, SCALAR, SEQUENCE, Node
-from cbauth.config.document.scalars import TooLongError, resolve
+from cbauth.config.document.nodes import MAPPING, NO_PAIRS, SCALAR, SEQUENCE, Node
+from cbauth.config.document.scalars import LONGEST_WORD, SPECIAL, TooLongError, resolve
 from cbauth.config.document.text import FORBIDDEN, Lines
 from cbauth.config.privacy import names_allowed, presentable, quoted
 
@@ -44,6 +44,7 @@ _AS_TEXT = re.compile(r"(?:&\S+\s+)?!(?:\s|\Z)")
 _SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+0-9]*[#\t]", re.ASCII)
 _PROPERTIES = frozenset("&!")
 _SUSPECT = frozenset("&!|>")
+_node = tuple.__new__  # half the time of calling the class, which does the same
 _CORE = "tag:yaml.org,2002:"
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -131,35 +132,65 @@ class Composer:
         if self._stand_ins and not text.isascii():
             text = text.translate(self._stand_ins)
         start, end = event.start_mark.index, event.end_mark.index
-        if self.lines.text[start : start + 1] in _SUSPECT and _SLIPS.match(self.lines.text, start):
-            raise SlipError
-        plain = not event.style
+        first = self.lines.text[start : start + 1]
         value: Any = text
-        if plain and event.implicit[0]:
-            if self.lines.text[start : start + 1] in _PROPERTIES and _AS_TEXT.match(self.lines.text, start):
-                return self._leaf(event.anchor, text, start, end)  # libyaml does not tell of the tag `!`
-            if text == "":
-                start, end = self._place_of_nothing(start, end)
-            try:
-                value = resolve(text)
-            except TooLongError:
-                self._report("CBA118", start, end, "this number has more than 64 digits", "write a shorter one")
-            if (unsure := doubt(text)) is not None:
-                self.doubtful[start] = unsure
-        elif plain or event.tag:
+        if not event.style and event.implicit[0]:
+            if not text or first in _PROPERTIES:
+                return self._bare(event, text, start, end)
+            if first in SPECIAL and (len(text) <= LONGEST_WORD or not first.isalpha()):
+                value = self._resolved(text, start, end)
+        elif not event.style or event.tag:
+            self._mind_slips(first, start)
             value = self._tagged(event, text, start, end)
         elif event.style in "|>":
+            self._mind_slips(first, start)
             end = self._trimmed(start, end)
         elif event.style == '"' and FORBIDDEN.search(text):
             self._report("CBA110", start, end, "an escape stands for a character that is not allowed", "take it out")
         self._leaf(event.anchor, value, start, end)
 
+    def _bare(self, event: Any, text: str, start: int, end: int) -> None:
+        """A plain scalar with an anchor, or of nothing."""
+        first = self.lines.text[start : start + 1]
+        self._mind_slips(first, start)
+        value: Any = text
+        # libyaml does not tell of the tag `!`
+        if start == end or first not in _PROPERTIES or not _AS_TEXT.match(self.lines.text, start):
+            if not text:
+                start, end = self._place_of_nothing(start, end)
+            value = self._resolved(text, start, end)
+        self._leaf(event.anchor, value, start, end)
+
+    def _resolved(self, text: str, start: int, end: int) -> Any:
+        """What a plain scalar means."""
+        value: Any = text
+        try:
+            value = resolve(text)
+        except TooLongError:
+            self._report("CBA118", start, end, "this number has more than 64 digits", "write a shorter one")
+        if (unsure := doubt(text)) is not None:
+            self.doubtful[start] = unsure
+        return value
+
+    def _mind_slips(self, first: str, start: int) -> None:
+        if first in _SUSPECT and _SLIPS.match(self.lines.text, start):
+            raise SlipError
+
     def _leaf(self, anchor: str | None, value: Any, start: int, end: int) -> None:
-        self.nulls = self.nulls or value is None
-        node = Node(SCALAR, value, start, end)
+        if value is None:
+            self.nulls = True
+        node = _node(Node, (SCALAR, value, start, end, (), NO_PAIRS))
         if anchor:
             self._anchors[anchor] = (node, 1)
-        self._add(node, 1)
+        if not self._stack:
+            self._root = node
+            return
+        frame = self._stack[-1]
+        if frame.mapping and frame.key is None and frame.size < MOST_NODES:  # most of what there is: a key
+            frame.size += 1
+            frame.key = node
+        else:
+            self._add(node, 1)
 
     def _tagged(self, event: Any, text: str, start: int, end: int) -> Any:
         """The value of a scalar with a tag; only YAML's own tags, where they say what the value is anyway."""
@@ -176,8 +207,7 @@ class Composer:
 
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
-        if self.lines.text[start : start + 1] in _SUSPECT and _SLIPS.match(self.lines.text, start):
-            raise SlipError
+        self._mind_slips(self.lines.text[start : start + 1], start)
         if len(self._stack) >= MOST_DEPTH:
             message = f"nested more than {MOST_DEPTH} levels deep"
             self._report("CBA114", start, start + 1, message, "make it flatter", path=self._here()[:1])

@@ -41,6 +41,8 @@ def doubt(text: str) -> Doubt | None:
         return Doubt("false", "a text", ("false",))
     if text[:1] not in "+-.0123456789" or not text or len(text) > LONGEST:
         return None
+    if text[0] in "123456789" and text.isdecimal():
+        return None
     return _number(text)
 
 

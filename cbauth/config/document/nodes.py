@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from cbauth.config.diagnostics import Path
 
-__all__ = ["MAPPING", "SCALAR", "SEQUENCE", "Node", "find", "scalars"]
+__all__ = ["MAPPING", "NO_PAIRS", "SCALAR", "SEQUENCE", "Node", "find", "scalars"]
 
 SCALAR = "scalar"
 SEQUENCE = "sequence"
 MAPPING = "mapping"
 
-_NO_PAIRS: dict[str, Any] = {}
+NO_PAIRS: dict[str, Any] = {}
 
 
 class Node(NamedTuple):
@@ -28,7 +28,7 @@ class Node(NamedTuple):
     start: int
     end: int
     items: Sequence[Node] = ()
-    pairs: dict[str, tuple[Node, Node]] = _NO_PAIRS
+    pairs: dict[str, tuple[Node, Node]] = NO_PAIRS
 
 
 def find(root: Node, path: Path) -> tuple[Node | None, Node]:

@@ -12,7 +12,10 @@ from cbauth.config.rules.shape import walk
 
 __all__ = ["literal_secrets", "suspicious"]
 
-_HINTS = ("authorization", "bearer", "basic", "api-key", "api_key", "cookie", "@", "token=", "secret=", "key=", "\\")
+_HINTS = (
+    *("authorization", "bearer", "basic", "x-api", "x_api", "xapi", "x-goog", "x_goog", "xgoog", "cookie"),
+    *("@", "token=", "secret=", "key=", "\\"),
+)
 """One of these is in every text, in small letters, that the patterns below find; an escape may hide anything."""
 
 _HEADERS = frozenset({"authorization", "proxyauthorization", "xapikey", "xgoogapikey", "cookie", "setcookie"})
