@@ -223,6 +223,6 @@ def test_the_schema_alone_can_be_written_to_a_file(
 def test_a_file_that_appears_at_the_last_moment_is_not_replaced(folder: Path) -> None:
     """Between the look and the writing somebody else may have written one."""
     (folder / "profiles.yaml").write_text("mine\n")
-    with pytest.raises(click.UsageError, match="the file cannot be written to profiles.yaml: File exists"):
+    with pytest.raises(click.UsageError, match=r"the file cannot be written to profiles\.yaml: File exists"):
         save("profiles.yaml", "other\n", "the file", new=True)
     assert [path.read_text() for path in folder.iterdir()] == ["mine\n"]
