@@ -14,6 +14,7 @@ bound to whom they have met, and routes ask the same lists, so neither changes t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
@@ -35,15 +36,15 @@ _Group = tuple[object, ...]
 
 def never_chosen(case: Case) -> Iterator[Finding]:
     """CBA401: a profile that stays behind another one whatever fails."""
-    before = _Before()
+    before = _Before(case)
     sharing = _sharing(case)
     for place in sorted(sharing):
-        before.add(case.ranked[place], case)
+        before.add(case.ranked[place])
     for place, profile in enumerate(case.ranked):
-        better = None if place in sharing else before.covering(profile, case)
+        better = None if place in sharing else before.covering(profile)
         if better is None:
             if not case.rotates:
-                before.add(profile, case)
+                before.add(profile)
             continue
         same = _upstream(better, case) == _upstream(profile, case)
         yield Finding(
@@ -80,22 +81,25 @@ def _sharing(case: Case) -> set[int]:
 class _Before:
     """Those who come first, by what they fall together with."""
 
-    def __init__(self) -> None:
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._sizes = Counter(_upstream(profile, case) for profile in case.ranked)
         self._groups: dict[_Group, Index[Profile]] = {}
         self._verdicts: dict[tuple[int, bool], bool] = {}
 
-    def add(self, profile: Profile, case: Case) -> None:
+    def add(self, profile: Profile) -> None:
         """Count ``profile`` among them."""
-        for group in (_upstream(profile, case), *self._dragged(profile)):
-            index = self._groups.setdefault(group, Index(case.budget))
+        upstream = _upstream(profile, self._case)
+        for group in (*([upstream] if self._sizes[upstream] > 1 else []), *self._dragged(profile)):
+            index = self._groups.setdefault(group, Index(self._case.budget))
             for pattern in profile.models.patterns:
                 index.put(pattern, profile)
 
-    def covering(self, profile: Profile, case: Case) -> Profile | None:
+    def covering(self, profile: Profile) -> Profile | None:
         """One of those who together serve all that ``profile`` serves and never fail without it."""
         breaker = profile.policy.breaker
         looks = breaker.scope == "provider" and breaker.mode == "enforce"
-        for group in (_upstream(profile, case), _siblings(profile, looks)):
+        for group in (_upstream(profile, self._case), _siblings(profile, looks)):
             index = self._groups.get(group)
             if index is None:
                 continue

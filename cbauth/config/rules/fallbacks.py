@@ -15,7 +15,7 @@ from cbauth.config.privacy import quoted
 from cbauth.config.rules.case import Case, Secret, called
 from cbauth.config.rules.index import Index
 from cbauth.config.suggest import Suggestions
-from cbauth.core.models import expand
+from cbauth.core.models import Models, expand
 from cbauth.plan import Profile
 
 __all__ = ["fallbacks"]
@@ -47,11 +47,16 @@ class _Serving:
     def __init__(self, profiles: Sequence[Profile], case: Case) -> None:
         self._index: Index[list[Facts]] = Index(case.budget)
         self._known: dict[str, list[Facts]] = {}
+        alike: dict[Models, list[Facts]] = {}
         for profile in profiles:
             host = case.origin(profile.base_url) or profile.provider.id
             facts = Facts(profile.id, profile.provider.id, host, case.secret(profile))
-            for pattern in profile.models.patterns:
-                keep(self._index.put(pattern, []), facts)
+            keep(alike.setdefault(profile.models, []), facts)
+        for models, few in alike.items():
+            for pattern in models.patterns:
+                known = self._index.put(pattern, [])
+                for facts in few:
+                    keep(known, facts)
 
     def of(self, model: str) -> list[Facts]:
         """Some of those who serve ``model``, as many as decide; none when nobody does."""

@@ -59,7 +59,6 @@ def shared_secrets(case: Case) -> Iterator[Finding]:
         if not secret or profile.uses_oauth:
             continue
         other = first.setdefault(secret, profile)
-        twins = shared.setdefault((secret, profile.base_url), Index(case.budget))
         if other.provider.id != profile.provider.id and case.origin(other.base_url) != case.origin(profile.base_url):
             yield Finding(
                 "CBA442",
@@ -70,9 +69,10 @@ def shared_secrets(case: Case) -> Iterator[Finding]:
                 related=((f"the secret of {called(other.id)}", case.place_of_secret(other)),),
             )
         elif case.rotates and profile.weight > 0:
+            twins = shared.setdefault((secret, profile.base_url), Index(case.budget))
             yield from _twin(case, profile, twins)
-        for pattern in profile.models.patterns if profile.weight > 0 else ():
-            twins.put(pattern, profile)
+            for pattern in profile.models.patterns:
+                twins.put(pattern, profile)
 
 
 def _twin(case: Case, profile: Profile, twins: Index[Profile]) -> Iterator[Finding]:
