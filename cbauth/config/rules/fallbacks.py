@@ -20,7 +20,7 @@ from cbauth.plan import Profile
 
 __all__ = ["fallbacks"]
 
-MOST_ENTRIES = 200_000
+MOST_ENTRIES = 100_000
 """Of all routes together no more entries than this are followed: routes within routes can stand for far more."""
 
 
