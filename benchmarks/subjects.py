@@ -124,6 +124,7 @@ def _shared() -> list[Subject]:
     ]
     return [
         in_file(BARE_SQLITE, bare.counter, 60),
+        in_file("SQLite, the same in pages of 1 KB", bare.small_pages, 60),
         in_file("SQLite, the same with a record of JSON", bare.document, 40),
         in_file(LOCKED_FILE, peers.locked_file, 5),
         *recorders("SQLite"),

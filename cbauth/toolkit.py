@@ -146,6 +146,8 @@ class Toolkit:
         self._reloading = ReloadLock()
         self._watch: Watch | None = None
         self._listeners: dict[object, OnReload | None] = {}
+        if self._own is not None:
+            self._own.on_signed_in(self._welcome)
         self._keep_fresh()
 
     @property
@@ -274,6 +276,12 @@ class Toolkit:
         )
         self._plan, self._problem, self._loaded_at = plan, None, engine.clock()
         self._keep_fresh()
+
+    def _welcome(self, names: frozenset[str]) -> None:
+        """Profiles that somebody has just logged in need not go on resting because their login was refused."""
+        for member in self._engine.members:
+            if member.profile_id in names and member.kind == "oauth":
+                self._engine.welcome(member)
 
     def _keep_fresh(self) -> None:
         """Have the tokens of the plan's logins renewed ahead of their end, and those of no others."""

@@ -53,7 +53,7 @@ def init(file: str, providers: tuple[str, ...], yes: bool, schema: bool, force: 
 
 def _asked(found: Sequence[str], schema: bool) -> tuple[list[str], bool]:
     """What somebody at a terminal chooses."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError("there is nobody to ask, this is no terminal: give --yes, or --provider P")
     warn(f"Providers: {', '.join(builtin_providers())}")
     if found:

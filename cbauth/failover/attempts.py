@@ -43,30 +43,16 @@ def _find(engine: Engine, request: str | None, session: str | None) -> Lease | N
     """One lease on whoever leads now, or ``None``; asked again when the plan changed while it was asked."""
     while True:
         arranged = engine.arranged
-        lease = _find_once(engine, request, session)
-        if lease is not None or not engine.has_rearranged(arranged):
-            return lease
-
-
-def _find_once(engine: Engine, request: str | None, session: str | None) -> Lease | None:
-    now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
-    if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
-        return _opened(engine, bound[0], request, bound[1], session, "sticky", now)
-    for place, model in enumerate(engine.models_of(request)):
-        choice = engine.lead(model, now)
-        if choice is not None:
-            reason = "failover" if place or not choice.preferred else "primary"
-            return _opened(engine, choice, request, model, session, reason, now)
-    return None
-
-
-def _opened(
-    engine: Engine, choice: Choice, request: str | None, model: str | None, session: str | None, reason: str, now: float
-) -> Lease:
-    lease = open_lease(engine, choice, request, model, session, reason, now)
-    if engine.bus.listening:
-        engine.publish("profile:selected", choice.member, model=model, session=session, reason=lease.reason)
-    return lease
+        now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
+        if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
+            return open_lease(engine, bound[0], request, bound[1], session, "sticky", now)
+        for place, model in enumerate(engine.models_of(request)):
+            choice = engine.lead(model, now)
+            if choice is not None:
+                reason = "failover" if place or not choice.preferred else "primary"
+                return open_lease(engine, choice, request, model, session, reason, now)
+        if not engine.has_rearranged(arranged):
+            return None
 
 
 def unavailable(
@@ -199,7 +185,7 @@ class Attempts:
             choice = engine.take(again.member, again.model, now)
             if choice is not None:
                 self._given -= 1  # the refreshed token's try stands for the refused one
-                return _opened(engine, choice, self._request, again.model, self._session, again.reason, now)
+                return open_lease(engine, choice, self._request, again.model, self._session, again.reason, now)
         retry = self._retry()
         if self._given >= retry.attempts:
             self._give_up()
@@ -240,7 +226,7 @@ class Attempts:
         if failed_id is not None and failed_id != member.profile_id:
             self._engine.publish("profile:failover", member, model=model, failed_profile_id=failed_id)
         reason = "failover" if any(r.profile_id != member.profile_id for r in self.records) else "primary"
-        return _opened(self._engine, choice, self._request, model, self._session, reason, now)
+        return open_lease(self._engine, choice, self._request, model, self._session, reason, now)
 
     def _retry(self) -> RetryPolicy:
         """The most patient retry policy among those who serve the request."""

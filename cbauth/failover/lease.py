@@ -348,9 +348,12 @@ def open_lease(
     reason: str,
     now: float,
 ) -> Lease:
-    """The lease on a choice; one that knows how to give its permit back when it holds one."""
+    """The lease on a choice, and the event of it; it knows how to give its permit back when it holds one."""
     if choice.permit is None:
-        return Lease(engine, choice, request, model, session, reason, now)
-    trial = Trial(engine, choice, request, model, session, "testing", now)
-    engine.trials.add(trial)
-    return trial
+        lease = Lease(engine, choice, request, model, session, reason, now)
+    else:
+        lease = Trial(engine, choice, request, model, session, "testing", now)
+        engine.trials.add(lease)
+    if engine.bus.listening:
+        engine.publish("profile:selected", choice.member, model=model, session=session, reason=lease.reason)
+    return lease

@@ -63,6 +63,10 @@ class Directory:
         targets.sort(key=lambda target: target.profile_id is None)
         return targets[0].id if targets else None
 
+    def names_of(self, key: str) -> frozenset[str]:
+        """All ids that a stored login is good for."""
+        return frozenset(t.id for t in (*self._configured.values(), *self._planned.values()) if t.key == key)
+
     def endpoints(self, target: Target, *needed: str) -> Endpoints:
         """The endpoints of a target; the issuer is asked if one that is ``needed`` is not given.
 

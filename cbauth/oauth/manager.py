@@ -36,6 +36,8 @@ __all__ = ["OAuthManager"]
 SHORT = 60.0
 """Tokens that live shorter (seconds) are renewed when they are asked for, not ahead."""
 
+SignedIn = Callable[[frozenset[str]], None]
+
 _log = logging.getLogger("cbauth.oauth")
 
 
@@ -80,12 +82,15 @@ class OAuthManager:
         self._held = self._keeper.held
         self._ahead = Ahead(self._renew_ahead, clock)
         self._desk: Desk | None = None
+        self._signed_in: weakref.ref[SignedIn] | None = None
         _all.add(self)
 
     @classmethod
-    def over(cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time) -> Self:
+    def over(
+        cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time, login_timeout: float = 300
+    ) -> Self:
         """The manager of a toolkit: it serves the plan's profiles and tells its events with all others."""
-        manager = cls(store=plan.credentials, clock=clock)
+        manager = cls(store=plan.credentials, clock=clock, login_timeout=login_timeout)
         manager._bus = bus
         manager.adopt(plan)
         return manager
@@ -207,6 +212,13 @@ class OAuthManager:
     def schedule_refresh(self, credential_id: str) -> None:
         """Renew the token ahead of its end from now on, in the background, until ``close()`` or ``logout()``."""
         self._ahead.add(credential_id)
+
+    def on_signed_in(self, call: SignedIn) -> None:
+        """Call a bound method with the ids that a login is good for, before ``auth:success`` is told.
+
+        It is forgotten with its object.
+        """
+        self._signed_in = weakref.WeakMethod(call)
 
     def keep_fresh(self, credential_ids: Iterable[str]) -> None:
         """Renew the tokens of these ahead of their end from now on, and those of no others."""
@@ -334,6 +346,9 @@ class OAuthManager:
         self._tell(name, target, until=None if credential is None else credential.expires_at)
 
     def _tell(self, name: str, target: Target, *, error: str | None = None, until: float | None = None) -> None:
+        welcome = self._signed_in() if name == "auth:success" and self._signed_in is not None else None
+        if welcome is not None:
+            welcome(self._directory.names_of(target.key))
         if self._bus.listening:
             event = Event(
                 name=name,

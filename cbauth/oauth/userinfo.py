@@ -13,7 +13,7 @@ from cbauth.errors import AuthError
 from cbauth.oauth.transport import Session
 from cbauth.secrets import Secret
 
-__all__ = ["RefusedError", "account_in", "ask_user_info"]
+__all__ = ["RefusedError", "account_in", "ask_user_info", "name_in"]
 
 NAMES = ("email", "preferred_username", "login", "name", "sub")
 LONGEST = 200
@@ -58,8 +58,11 @@ def account_in(extra: Mapping[str, Any]) -> str | None:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, IndexError, RecursionError):
         return None
-    if not isinstance(claims, dict):
-        return None
+    return name_in(claims) if isinstance(claims, dict) else None
+
+
+def name_in(claims: Mapping[str, Any]) -> str | None:
+    """The name in some claims by which people know the account."""
     found = (claims.get(name) for name in NAMES)
     return next(
         (name for name in found if isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST), None

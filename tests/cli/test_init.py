@@ -161,9 +161,17 @@ def test_without_a_terminal_nobody_is_asked(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def run(*, stdin: int) -> subprocess.CompletedProcess[str]:
+def test_a_closed_standard_input_is_no_terminal_either(folder: Path) -> None:
+    command = f'exec "{sys.executable}" -m cbauth init <&-'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "give --yes, or --provider P" in ended.stderr
+
+
+def run(*, stdin: int, variable: str = "MISTRAL_API_KEY") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cbauth", "init"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MISTRAL_API_KEY": CANARY}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), variable: CANARY}
     return subprocess.run(command, stdin=stdin, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -198,6 +206,15 @@ def test_at_a_terminal_it_asks(
     assert CANARY not in ended.stdout + ended.stderr
     assert [profile.id for profile in load_plan(folder / "profiles.yaml").profiles] == providers
     assert (folder / "profiles.schema.json").exists() == has_schema
+
+
+def test_who_has_no_variable_set_is_offered_a_provider_all_the_same(terminal: tuple[int, int], folder: Path) -> None:
+    person, program = terminal
+    os.write(person, b"\nn\n")
+    ended = run(stdin=program, variable="SOME_OTHER_KEY")
+    assert ended.returncode == 0
+    assert "usual variables" not in ended.stderr
+    assert [profile.id for profile in load_plan(folder / "profiles.yaml").profiles] == ["openai"]
 
 
 def test_whoever_turns_away_leaves_nothing_behind(terminal: tuple[int, int], folder: Path) -> None:
