@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from cbauth.core.backoff import Backoff
 from cbauth.core.breaker import BreakerPolicy
@@ -152,6 +153,7 @@ class Plan:
     """A whole profiles.yaml, decided. ``path`` is ``None`` for a mapping; ``trusted`` is false for a file only found.
 
     An untrusted plan runs no ``command:`` and sends no secret to a host that is not the built-in provider's own.
+    ``warnings`` are the diagnostics that did not keep the file from being used.
     """
 
     profiles: tuple[Profile, ...]
@@ -164,3 +166,4 @@ class Plan:
     credentials: str = "auto"
     path: Path | None = None
     trusted: bool = True
+    warnings: tuple[Any, ...] = field(default=(), repr=False, compare=False)
