@@ -12,21 +12,23 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbauth.config import compiler, rules, schema
+from cbauth.config import rules, schema
 from cbauth.config.diagnostics import MOST, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.doubts import doubts
-from cbauth.config.ignoring import after_comments
 from cbauth.config.mapping import plain
-from cbauth.config.policies import compiled
 from cbauth.config.source import read
 from cbauth.errors import ConfigError
-from cbauth.plan import Plan, Policy
 
 if TYPE_CHECKING:
     from cbauth.config.schema.models import File
+    from cbauth.plan import Plan, Policy
 
 __all__ = ["Checked", "check_text", "from_checked", "from_file", "from_mapping", "policy_from_mapping"]
+
+
+COMMENT_SIGN = "cbauth:"
+"""What every comment to cbauth has in it."""
 
 
 class Checked:
@@ -60,7 +62,11 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
     if counts(problems)[0]:
         model = None
-    return Checked(document, sorted(after_comments(document, problems)), model)
+    if document.root is not None and COMMENT_SIGN in document.lines.text:
+        from cbauth.config.ignoring import after_comments
+
+        problems = after_comments(document, document.root, problems)
+    return Checked(document, sorted(problems), model)
 
 
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
@@ -72,7 +78,9 @@ def from_checked(checked: Checked, path: str | os.PathLike[str], *, trusted: boo
     """The plan of a text that was checked, and is that of ``path``. Raises ``ConfigError``."""
     if checked.model is None:
         raise _error(printable(os.fspath(path)), checked.diagnostics, path=os.fspath(path))
-    return compiler.compile_plan(checked.model, path=Path(path), trusted=trusted)
+    from cbauth.config.compiler import compile_plan
+
+    return compile_plan(checked.model, path=Path(path), trusted=trusted)
 
 
 def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
@@ -83,7 +91,9 @@ def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
         model, problems = _examine(data, nulls=True, secrets=True, lookalikes=True)
     if model is None or any(finding.severity == "error" for finding in problems):
         raise _error("the configuration", _unplaced(problems))
-    return compiler.compile_plan(model, path=None, trusted=trusted)
+    from cbauth.config.compiler import compile_plan
+
+    return compile_plan(model, path=None, trusted=trusted)
 
 
 def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
@@ -95,7 +105,10 @@ def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
         problems = _settled([*problems, *islice(rules.nulls(data), MOST)])
     if model is None or problems:
         raise _error("the policy", _unplaced(problems))
-    return compiled(compiler.given(model))
+    from cbauth.config.compiler import given
+    from cbauth.config.policies import compiled
+
+    return compiled(given(model))
 
 
 def _examine(data: Any, *, nulls: bool, secrets: bool, lookalikes: bool) -> tuple[File | None, list[Finding]]:
