@@ -21,6 +21,7 @@ from cbauth.outcomes import Rule
 
 __all__ = [
     "DEFAULT_POLICY",
+    "PROTECTED_PARAMETERS",
     "OAuthClient",
     "OAuthLogin",
     "Plan",
@@ -56,6 +57,12 @@ class Policy:
 
 
 DEFAULT_POLICY = Policy()
+
+PROTECTED_PARAMETERS = frozenset(
+    {"client_id", "client_secret", "code_challenge", "code_challenge_method", "redirect_uri", "response_mode"}
+    | {"response_type", "scope", "state", "request", "request_uri"}
+)
+"""Parameters of an authorization request that nobody may set but the request itself."""
 
 
 @dataclass(frozen=True, slots=True)

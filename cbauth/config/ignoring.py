@@ -17,12 +17,11 @@ from typing import NamedTuple
 
 from cbauth.config.codes import CODES
 from cbauth.config.diagnostics import ERROR, WARNING, Diagnostic, counts
-from cbauth.config.document import Document, scalars
+from cbauth.config.document import Document, Node, scalars
 from cbauth.config.suggest import Suggestions
 
 __all__ = ["after_comments"]
 
-SIGN = "cbauth:"
 MOST_COMMENTS = 1000
 
 _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*cbauth:[ \t]*([^\r\n]*)", re.MULTILINE)
@@ -58,14 +57,12 @@ class _Lines:
         return self._next
 
 
-def after_comments(document: Document, problems: Sequence[Diagnostic]) -> list[Diagnostic]:
+def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic]) -> list[Diagnostic]:
     """What is left of ``problems`` when the comments have been heard, and what is wrong with the comments."""
-    if document.root is None or SIGN not in document.lines.text:
-        return list(problems)
     codes: list[_Code] = []
     told: list[Diagnostic] = []
     lines = _Lines(document)
-    for place, found in enumerate(_comments(document)):
+    for place, found in enumerate(_comments(document, root)):
         if place == MOST_COMMENTS:
             break
         told += _read(document, found, lines, codes)
@@ -88,10 +85,9 @@ def after_comments(document: Document, problems: Sequence[Diagnostic]) -> list[D
     return [problem for index, problem in enumerate(problems) if index not in silenced] + told
 
 
-def _comments(document: Document) -> Iterator[re.Match[str]]:
+def _comments(document: Document, root: Node) -> Iterator[re.Match[str]]:
     """What has the form of such a comment and does not stand in a key or value."""
-    assert document.root is not None
-    spans = sorted({(node.start, node.end) for _, node, _ in scalars(document.root) if node.end > node.start})
+    spans = sorted({(node.start, node.end) for _, node, _ in scalars(root) if node.end > node.start})
     starts = [start for start, _ in spans]
     for found in _COMMENT.finditer(document.lines.text):
         before = bisect_right(starts, found.start()) - 1

@@ -17,17 +17,19 @@ from cbauth.config import compiler, rules, schema
 from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.doubts import doubts
-from cbauth.config.ignoring import after_comments
 from cbauth.config.mapping import plain
-from cbauth.config.policies import compiled
 from cbauth.config.source import read
 from cbauth.errors import ConfigError
-from cbauth.plan import Plan, Policy
 
 if TYPE_CHECKING:
     from cbauth.config.schema.models import File
+    from cbauth.plan import Plan, Policy
 
 __all__ = ["Checked", "check_text", "from_checked", "from_file", "from_mapping", "policy_from_mapping"]
+
+
+COMMENT_SIGN = "cbauth:"
+"""What every comment to cbauth has in it."""
 
 
 class Checked:
@@ -62,8 +64,11 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
     if model is not None and not counts(problems)[0]:
         plan, findings = _linted(document.data, model)
         problems += map(document.place, findings)
-    problems = sorted(after_comments(document, problems))
-    return Checked(document, problems, None if counts(problems)[0] else plan)
+    if document.root is not None and COMMENT_SIGN in document.lines.text:
+        from cbauth.config.ignoring import after_comments
+
+        problems = after_comments(document, document.root, problems)
+    return Checked(document, sorted(problems), None if counts(problems)[0] else plan)
 
 
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
@@ -102,7 +107,10 @@ def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
         problems = _settled([*problems, *islice(rules.nulls(data), MOST)])
     if model is None or problems:
         raise _error("the policy", _unplaced(problems))
-    return compiled(compiler.given(model))
+    from cbauth.config.compiler import given
+    from cbauth.config.policies import compiled
+
+    return compiled(given(model))
 
 
 def _examine(data: Any, *, nulls: bool, secrets: bool, lookalikes: bool) -> tuple[File | None, list[Finding]]:

@@ -151,6 +151,13 @@ def test_junit_passes_a_good_file_and_warnings_unless_they_count(capsys: pytest.
     assert outcomes(run(capsys, warned, "--format", "junit", "--strict")[1]) == ["Failure", "Failure"]
 
 
+def test_junit_passes_warnings_that_are_not_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = run(capsys, many(0, warnings=120), "--format", "junit")
+    *_, last = cases(out)
+    assert (code, last.name, last.result, last.system_out) == (0, "the rest", [], "20 more, not shown")
+    assert outcomes(run(capsys, many(0, warnings=120), "--format", "junit", "--strict")[1])[-1] == "Failure"
+
+
 def test_junit_bears_any_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     name = '<&"\x1b\ufffe]]>.yaml'
     Path(name).write_text(many(1))

@@ -10,9 +10,7 @@ import pytest
 import cbauth
 from cbauth.config import check, load_plan
 from cbauth.config.codes import CODES
-from cbauth.config.rules import logins
 from cbauth.errors import ConfigError
-from cbauth.oauth.request import PROTECTED
 from tests.config.corpus import HERE, INVALID, LINTED, UNLINTED, expected, told
 
 ROOT = HERE.parents[1]
@@ -123,10 +121,6 @@ def test_a_place_that_many_share_is_reported_once(count: int) -> None:
     assert [each.code for each in load_plan({"version": 1, "profiles": profiles, "policy": policy}).warnings] == [
         "CBA431"
     ]
-
-
-def test_the_parameters_that_no_login_may_be_given_are_those_that_it_refuses() -> None:
-    assert logins.OWN == PROTECTED
 
 
 def test_a_hostile_crowd_of_wildcards_costs_no_more_than_its_length() -> None:

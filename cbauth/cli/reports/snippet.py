@@ -3,7 +3,7 @@
 Laws:
 
 1. Only what ``privacy`` allows is shown; every other scalar becomes ``***``, whatever its length, and so do anchors,
-   aliases and tags. Comments are left out.
+   aliases and tags. Of comments only those to cbauth are shown, as far as they are of its form.
 2. Everything shown is printable ASCII, one column wide: carets line up, and no terminal is told anything.
 3. In a text that could not be parsed only the words of the format itself are shown.
 """
@@ -27,6 +27,7 @@ CUT = "..."
 WINDOW = 400
 """Characters of a line that are looked at on either side of the place; a line may be a mebibyte long."""
 
+_TO_CBAUTH = re.compile(r"#[ \t]*cbauth:[ \t]*(?:ignore[ \t]*(?:\[(?:[ \t,]*CBA[0-9]{3}\b)*[ \t,]*\]?[ \t]*)?)?", re.I)
 _STRUCTURE = frozenset(" \t[]{},:-?|>")
 _OPENING = "[{(\"'?,-"
 _CLOSING = "]})\"',:"
@@ -106,13 +107,14 @@ class Snippets:
         at = begin
         for mark in marks[max(bisect_left(marks, (first + begin,)) - 1, 0) :]:
             start, end = max(mark.start - first, at), min(mark.end - first, stop)
-            if start >= stop or not _between(line, at, start, pieces):
+            if start >= stop:
                 break
+            if not _between(line, at, start, pieces):
+                return pieces
             if end > start:
                 pieces.append(Piece(start, end, line[start:end] if mark.show else MASK))
             at = max(start, end)
-        else:
-            _between(line, at, stop, pieces)
+        _between(line, at, stop, pieces)
         return pieces
 
 
@@ -139,6 +141,7 @@ def _between(line: str, start: int, stop: int, pieces: list[Piece]) -> bool:
         if line[at] in _STRUCTURE:
             pieces.append(Piece(at, end, line[at].replace("\t", " ")))
         elif line[at] == "#" and (at == 0 or line[at - 1] in " \t"):
+            _comment(line, at, stop, pieces)
             return False
         else:
             while end < stop and line[end] not in _STRUCTURE:
@@ -146,6 +149,15 @@ def _between(line: str, start: int, stop: int, pieces: list[Piece]) -> bool:
             pieces.append(Piece(at, end, MASK))
         at = end
     return True
+
+
+def _comment(line: str, at: int, stop: int, pieces: list[Piece]) -> None:
+    """Add a comment to cbauth, as far as it is of its form; nothing of any other."""
+    found = _TO_CBAUTH.match(line, at, stop)
+    if found is not None:
+        pieces.append(Piece(at, found.end(), found[0].replace("\t", " ")))
+        if found.end() < stop:
+            pieces.append(Piece(found.end(), stop, MASK))
 
 
 def _unparsed(text: str, begin: int) -> list[Piece]:

@@ -9,12 +9,14 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cbauth.cli.console import Paint
 from cbauth.cli.reports.report import Report
-from cbauth.cli.reports.snippet import Snippets
 from cbauth.config.diagnostics import Diagnostic, Place, named
+
+if TYPE_CHECKING:
+    from cbauth.cli.reports.snippet import Snippets
 
 __all__ = ["text"]
 
@@ -42,6 +44,10 @@ def text(report: Report) -> str:
     """Each diagnostic with its lines of the file, secrets masked, then a summary."""
     blocks = []
     for result, shown in report.shown:
+        if not shown:
+            continue
+        from cbauth.cli.reports.snippet import Snippets
+
         snippets = Snippets(result.checked.document if result.checked is not None else None)
         blocks += ["\n".join(_block(diagnostic, snippets, report)) + "\n" for diagnostic in shown]
     if report.rest:

@@ -8,15 +8,9 @@ from pathlib import PurePosixPath
 from cbauth.config.diagnostics import WARNING, Finding, Path
 from cbauth.config.rules.case import Case, Secret, called
 from cbauth.config.rules.index import Index
-from cbauth.plan import OAuthClient, Profile, SecretRef
+from cbauth.plan import PROTECTED_PARAMETERS, OAuthClient, Profile, SecretRef
 
 __all__ = ["relative_commands", "shared_secrets", "without_pkce"]
-
-OWN = frozenset(
-    {"client_id", "client_secret", "code_challenge", "code_challenge_method", "redirect_uri", "response_mode"}
-    | {"response_type", "scope", "state", "request", "request_uri"}
-)
-"""The parameters that a login sets itself, and refuses to be given (a test holds them against the login's own list)."""
 
 
 def without_pkce(case: Case) -> Iterator[Finding]:
@@ -27,7 +21,7 @@ def without_pkce(case: Case) -> Iterator[Finding]:
         if client is None or case.given(*path) is None:
             continue
         for parameter in case.given(*path, "extra_params") or {}:
-            if parameter in OWN:
+            if parameter in PROTECTED_PARAMETERS:
                 yield Finding(
                     "CBA441",
                     (*path, "extra_params", parameter),
