@@ -17,7 +17,15 @@ from types import TracebackType
 from typing import NoReturn
 
 from cbauth.core.health import BREAKER_KINDS, HARMLESS
-from cbauth.errors import AttemptRecord, AuthError, CbauthError, LoginRequiredError, Refusal, UnavailableError
+from cbauth.errors import (
+    AttemptRecord,
+    AuthError,
+    CbauthError,
+    LoginRequiredError,
+    RefreshError,
+    Refusal,
+    UnavailableError,
+)
 from cbauth.failover.engine import Engine
 from cbauth.failover.lease import Lease, is_harmless, is_unready, open_lease, outcome_of, prefetch
 from cbauth.failover.lineup import Choice, judge
@@ -288,7 +296,7 @@ class Attempts:
         """The lease's own token could not be had for want of a login: move on, nobody's health is touched."""
         lease.close()
         self._last_error = error
-        self._note(lease, "auth", str(error), None)
+        self._note(lease, "auth", str(error), None, passing=isinstance(error, RefreshError))
 
     def _renew(self, lease: Lease) -> CbauthError | None:
         """Refresh an OAuth token that was refused, once per request and profile; why not, or ``None`` to ask again.
@@ -318,12 +326,13 @@ class Attempts:
             if outcome_of(error, lease).kind == "auth":
                 await asyncio.to_thread(self._renew, lease)
 
-    def _note(self, lease: Lease, kind: str, message: str, hint: float | None) -> None:
+    def _note(self, lease: Lease, kind: str, message: str, hint: float | None, *, passing: bool = False) -> None:
+        """Keep what a try came to. ``passing``: nobody rests for it, and yet it is asked again only after a pause."""
         key = (lease.profile_id, lease.model)
         engine = self._engine
         now = engine.clock()
         pause = 0.0
-        if kind in BREAKER_KINDS or not lease.touched:
+        if passing or kind in BREAKER_KINDS or not lease.touched:
             self._rounds[key] = self._rounds.get(key, 0) + 1
             backoff = lease.member.policy.retry.backoff
             pause = max(backoff.jittered(self._rounds[key], engine.rng.random()), hint or 0.0)

@@ -185,3 +185,16 @@ def test_when_a_key_is_merely_missing_too_it_is_unavailable(monkeypatch: pytest.
 def test_the_status_tells_when_the_token_expires_and_where_it_comes_from() -> None:
     record = next(r for r in load(Logins(me=Login("valid"))).status() if r.profile_id == "me")
     assert (record.credential_source, record.token_expires_at) == ("oauth:me", 2_000_000.0)
+
+
+def test_a_lone_login_that_cannot_be_refreshed_for_the_moment_is_asked_again_after_pauses() -> None:
+    logins, clock = Logins(me=Login("expired")), FakeClock()
+    logins.trouble = RefreshError("the token endpoint answered 503", temporary=True)
+    toolkit = cbauth.load(CONFIG, oauth=logins, store=MemoryStore(), clock=clock, sleep=clock.sleep)
+    toolkit.models.disable_profile("spare")
+    with pytest.raises(UnavailableError) as caught:
+        ask(toolkit)
+    assert len(logins.refreshed) == len(caught.value.attempts) == 5
+    assert len(clock.slept) == 4
+    assert all(seconds >= 0.5 for seconds in clock.slept)
+    assert [record.healthy for record in toolkit.status() if record.profile_id == "me"] == [True]
