@@ -8,6 +8,7 @@ import pytest
 
 from cbauth.config import check
 from cbauth.config.diagnostics import MOST
+from cbauth.config.loading import check_text
 from cbauth.config.suggest import nearest
 
 KEYS = ("api_key", "base_url", "models", "priority", "provider", "weight")
@@ -45,3 +46,16 @@ def test_a_hundred_thousand_misspelt_words_stay_cheap() -> None:
     assert len(problems) == 2 * MOST  # the schema's and the rules'
     assert time.process_time() - started < 20  # without a budget it would take many minutes
     assert problems[1].help == "did you mean `priority`?"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "help"),
+    [
+        ("priority", "'10'", "write it without quotes"),
+        ("priority", "high", "write a number, without quotes"),
+        ("enabled", "maybe", "write `true` or `false`, without quotes"),
+    ],
+)
+def test_text_in_the_place_of_something_else_is_told_what_to_write(key: str, value: str, help: str) -> None:
+    text = f"version: 1\nprofiles:\n  a: {{provider: openai, {key}: {value}}}\n"
+    assert [each.help for each in check_text(text, None).diagnostics] == [help]

@@ -145,11 +145,21 @@ def _kind_help(kind: str, value: Any) -> str | None:
         return "write `[first, second]`"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():
         return "leave the fraction out"
-    if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str):
-        return "write it without quotes"
+    if kind in ("int_type", "float_type") and isinstance(value, str):
+        return "write it without quotes" if _is_number(value) else "write a number, without quotes"
+    if kind == "bool_type" and isinstance(value, str):
+        return "write `true` or `false`, without quotes"
     if kind in ("model_type", "dict_type") and not isinstance(value, list | dict):
         return "write `key: value` on the following lines, indented"
     return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _value(data: Any, path: Path) -> Any:
