@@ -44,11 +44,11 @@ LINK = "var(--jp-content-link-color, var(--vscode-textLink-foreground, LinkText)
 FONT = "var(--jp-ui-font-family, var(--vscode-font-family, system-ui, sans-serif))"
 SIZE = "var(--jp-ui-font-size1, var(--vscode-font-size, 13px))"
 CODE = "var(--jp-code-font-family, var(--vscode-editor-font-family, monospace))"
-FRAME = f"color: {TEXT}; font-family: {FONT}; font-size: {SIZE}; line-height: 1.4; overflow-wrap: anywhere"
+FRAME = f"color: {TEXT}; font-family: {FONT}; font-size: {SIZE}; line-height: 1.4; overflow-wrap: break-word"
 CELL = f"padding: 4px 14px 4px 0; text-align: left; vertical-align: top; border-bottom: 1px solid {LINE}"
 
 HUES = {"good": "#1a7f37", "care": "#9a6700", "bad": "#c62828", "idle": "#57606a", "calm": "#0969da"}
-SHARE = 60
+SHARE = 70
 """Percent of a tint that is hue: what is left of the text's own colour keeps it legible on any ground."""
 
 
@@ -117,10 +117,10 @@ def _status_cells(row: Row, now: float) -> tuple[str, ...]:
     return (
         row.profile_id,
         row.provider,
-        element("span", state, element("br"), row.detail) if row.detail else state,
+        element("div", state, element("div", row.detail, style="max-width: 24em")) if row.detail else state,
         "" if row.until is None else time_element(row.until, now),
         str(row.failures),
-        element("span", row.last_error, style="display: inline-block; min-width: 12em; max-width: 34em")
+        element("span", row.last_error, style="display: inline-block; min-width: 12em; max-width: 34em; overflow-wrap: anywhere")
         if row.last_error
         else "",
         row.credential,

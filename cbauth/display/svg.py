@@ -48,15 +48,16 @@ def timeline_html(shown: Timeline, name: str) -> Markup:
     )
     legend = element(
         "p",
-        *(part for shape, word, mood in LEGEND for part in (_key(shape, mood), element("span", f" {word}   "))),
+        *(_key(shape, word, mood) for shape, word, mood in LEGEND),
         style="margin: 2px 0 0; font-size: 0.9em",
         aria_hidden="true",
     )
     return element("div", scrolling(picture, "Recent calls by profile"), legend, style=FRAME)
 
 
-def _key(shape: str, mood: str) -> Markup:
-    return element("span", shape, style=f"color: {tint(mood)}")
+def _key(shape: str, word: str, mood: str) -> Markup:
+    glyph = element("span", shape, style=f"color: {tint(mood)}")
+    return element("span", glyph, f" {word}", style="display: inline-block; margin-right: 14px")
 
 
 def _hatching(name: str) -> Markup:

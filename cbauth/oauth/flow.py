@@ -80,13 +80,17 @@ class Authorization(Login):
 
         Raises ``LoginError``: if it is the wrong address the login goes on waiting, else with how the login ended.
         """
+        self.hand_in(pasted_url)
+        return self.wait()
+
+    def hand_in(self, pasted_url: str) -> None:
+        """``complete``, for those who do not wait. Raises ``LoginError`` if it is the wrong address."""
         if not isinstance(pasted_url, str):
             raise LoginError("wrong_callback", f"give the address as text, not {type(pasted_url).__name__}")
         params = self._request.pasted(pasted_url)
         if self.done or not self._take(params):
             raise LoginError("already_answered", "this login has had its answer", profile_id=self.profile_id)
         self._loopback.close()
-        return self.wait()
 
     def _accept(self, params: Mapping[str, str]) -> str | None:
         """Whether the server takes a callback: the reason if not."""
