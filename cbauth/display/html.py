@@ -47,6 +47,8 @@ CODE = "var(--jp-code-font-family, var(--vscode-editor-font-family, monospace))"
 FRAME = f"color: {TEXT}; font-family: {FONT}; font-size: {SIZE}; line-height: 1.4; overflow-wrap: break-word"
 CELL = f"padding: 4px 14px 4px 0; text-align: left; vertical-align: top; border-bottom: 1px solid {LINE}"
 
+WRAPPED = "min-width: 12em; max-width: 34em; overflow-wrap: anywhere"
+
 HUES = {"good": "#1a7f37", "care": "#9a6700", "bad": "#c62828", "idle": "#57606a", "calm": "#0969da"}
 SHARE = 70
 """Percent of a tint that is hue: what is left of the text's own colour keeps it legible on any ground."""
@@ -120,7 +122,11 @@ def _status_cells(row: Row, now: float) -> tuple[str, ...]:
         element("div", state, element("div", row.detail, style="max-width: 24em")) if row.detail else state,
         "" if row.until is None else time_element(row.until, now),
         str(row.failures),
-        element("span", row.last_error, style="display: inline-block; min-width: 12em; max-width: 34em; overflow-wrap: anywhere")
+        element(
+            "span",
+            row.last_error,
+            style="display: inline-block; min-width: 12em; max-width: 34em; overflow-wrap: anywhere",
+        )
         if row.last_error
         else "",
         row.credential,

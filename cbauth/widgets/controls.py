@@ -12,6 +12,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 import ipywidgets
@@ -39,13 +40,14 @@ class Pasting(ipywidgets.Password):
     def __init__(self, taken: Callable[[Secret], object], **settings: Any) -> None:
         super().__init__(continuous_update=False, **settings)
         self._taken = taken
+        self._context = copy_context()
         self.observe(self._changed, "value")
 
     def _changed(self, change: Any) -> None:
         pasted = Secret(change["new"])
         change["new"] = ""
         if pasted:
-            self.value = ""
+            self._context.copy().run(setattr, self, "value", "")
             self._taken(pasted)
 
 

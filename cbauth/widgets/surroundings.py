@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
 from cbauth.errors import ConfigError
 
-__all__ = ["Surroundings", "chosen", "look", "ui_of"]
+__all__ = ["Surroundings", "apart", "chosen", "look", "ui_of"]
 
 UI = ("auto", "widgets", "html")
 
@@ -55,6 +56,22 @@ def look(environ: Mapping[str, str] = os.environ) -> Surroundings:
         headless=not asks,
         remote=colab or any(environ.get(name) for name in REMOTE),
     )
+
+
+def apart() -> Context:
+    """A copy of this context that belongs to no request of the kernel.
+
+    JupyterLab sends what a widget is told (clicks, pasted text) to a subshell, so that it arrives while a cell runs.
+    ipykernel 7 sends it to the main shell all the same, and lets it wait, if the widget was made or changed on behalf
+    of a cell. Elsewhere this is a plain copy.
+    """
+    from IPython.core.getipython import get_ipython
+
+    context = copy_context()
+    parent = getattr(getattr(get_ipython(), "kernel", None), "_shell_parent", None)
+    if isinstance(parent, ContextVar):
+        context.run(parent.set, {})
+    return context
 
 
 def _may_ask(kernel: Any) -> bool:

@@ -14,17 +14,20 @@ import threading
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextvars import copy_context
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from cbauth.display.html import FRAME, element
 from cbauth.errors import CbauthError, ConfigError
 from cbauth.toolkit import Toolkit
 from cbauth.widgets import registry
-from cbauth.widgets.surroundings import Surroundings, chosen, look, ui_of
+from cbauth.widgets.surroundings import Surroundings, apart, chosen, look, ui_of
 from cbauth.widgets.worker import Worker
 
 __all__ = ["View"]
+
+T = TypeVar("T")
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -44,6 +47,7 @@ class View(ABC):
         self._worker: Worker | None = None
         self._stop: list[Callable[[], object]] = []
         self._handle: Any = None
+        self._context = copy_context()
         self._tree: Any = None
         self._notice: Any = None
         self._fault = self._shown_fault = ""
@@ -157,7 +161,8 @@ class View(ABC):
                 self._worker = Worker(f"cbauth {type(self).__name__}", self._glance, self._paint, self._failed)
                 self._stop = self._listen()
             if self._mode == "widgets" and self._tree is None:
-                self._tree = self._planted()
+                self._context = copy_context() if self._surroundings.headless else apart()
+                self._tree = self._apart(self._planted)
         registry.opened(self._key, self)
         self._worker.poke()
 
@@ -168,7 +173,9 @@ class View(ABC):
 
         self._notice = page()
         self._notice.layout.display = "none"
-        return VBox([*self._build(), self._notice])
+        tree = VBox([*self._build(), self._notice])
+        tree.add_class("cbauth-view")
+        return tree
 
     def _submit(self, task: Callable[[], object]) -> None:
         """Have something done that takes time."""
@@ -195,12 +202,19 @@ class View(ABC):
             if not changed and fault == self._fault:
                 return False
             if self._tree is not None:
-                self._apply()
-                self._notice.value = self._fault_html()
-                self._notice.layout.display = None if self._fault else "none"
+                self._apart(self._show)
             if self._handle is not None:
                 self._handle.update(self._bundle(live=True), raw=True)
             return True
+
+    def _show(self) -> None:
+        self._apply()
+        self._notice.value = self._fault_html()
+        self._notice.layout.display = None if self._fault else "none"
+
+    def _apart(self, work: Callable[[], T]) -> T:
+        """Do something with the widgets as nobody's request, so that their clicks need not wait for a cell."""
+        return self._context.copy().run(work)
 
     def _failed(self, error: Exception) -> None:
         """Say in the view what went wrong: texts of foreign errors may hold anything."""
