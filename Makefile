@@ -5,6 +5,7 @@
 # make format       put the style right
 # make bench        cbauth beside its peers, in an environment of its own (ARGS=--quick: only see that it runs)
 # make schemas      write schemas/ from the models
+# make screenshots  the pictures in docs/images, taken anew in a real JupyterLab
 # make constraints  move every pinned version to the newest that fits
 # make clean        remove whatever make made
 #
@@ -18,10 +19,12 @@ PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 # The identity provider of the tests, and the Node it runs on where the system's is too old.
 PROVIDER := tests/support/identity/node_modules
 NODE := node@22.23.3
+# What the tests of the notebook views look at pages with.
+CHECKS := tests/support/notebooks/node_modules
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint format bench schemas constraints clean tools redis node
+.PHONY: help demo test setup lint format bench schemas screenshots constraints clean tools redis chromium node
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -30,7 +33,7 @@ demo: $(VENV)/.demo
 	@$(VENV)/bin/cbauth demo
 
 test: lint tools
-	$(VENV)/bin/pytest -n auto --cov
+	$(VENV)/bin/pytest -n auto --dist loadgroup --cov
 
 setup: $(VENV)/.dev
 
@@ -50,8 +53,11 @@ schemas: $(VENV)/.dev
 	$(VENV)/bin/cbauth schema > schemas/profiles.schema.json
 	$(VENV)/bin/cbauth schema --draft draft-07 > schemas/profiles.draft-07.schema.json
 
+screenshots: $(VENV)/.dev tools
+	PYTHONPATH=. $(VENV)/bin/python docs/images/take.py
+
 # What tests need beside Python.
-tools: redis $(PROVIDER)/.made
+tools: redis chromium $(PROVIDER)/.made $(CHECKS)/.made
 
 # Programs, each as command:debian-package.
 define programs
@@ -62,6 +68,9 @@ endef
 
 redis:
 	$(call programs,redis-server:redis-server)
+
+chromium:
+	$(call programs,chromium:chromium)
 
 node:
 	$(call programs,node:nodejs npm:npm)
@@ -75,8 +84,12 @@ $(PROVIDER)/.made: $(PROVIDER:node_modules=package.json) $(PROVIDER:node_modules
 	}
 	@touch $@
 
+$(CHECKS)/.made: $(CHECKS:node_modules=package.json) $(CHECKS:node_modules=package-lock.json) | node
+	@cd $(@D:node_modules=.) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(BENCH) $(PROVIDER) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
+	rm -rf $(VENV) $(BENCH) $(PROVIDER) $(CHECKS) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp is written last, so an interrupted run starts that step again; while a stamp is newer than

@@ -115,7 +115,7 @@ class LoginController:
 
     def heard(self, event: Event) -> None:
         """An event of the toolkit; only those of this profile's logins and tokens matter."""
-        if event.profile_id != self.profile_id or not event.name.startswith(("auth:", "token:")):
+        if self._closed or event.profile_id != self.profile_id or not event.name.startswith(("auth:", "token:")):
             return
         with self._lock:
             if event.name == "auth:started" and not self._beginning and self._login is None:

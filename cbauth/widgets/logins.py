@@ -119,9 +119,9 @@ class Logins(View):
         return LoginControls(
             shown,
             status=status,
-            click=partial(self._click, shown.profile_id),
-            cancel=controller.cancel,
-            paste=controller.paste,
+            click=partial(self._safely, self._click, shown.profile_id),
+            cancel=partial(self._safely, controller.cancel),
+            paste=partial(self._safely, controller.paste),
         )
 
 
@@ -201,9 +201,10 @@ class LoginPanel(Logins):
 
         from cbauth.widgets.controls import page
 
-        self._headline = page()
-        self._rows = VBox([], layout=Layout(width="100%"))
-        self._apply()
+        self._headline = page(headline(summary(self._shown)))
+        self._controls = {each.profile_id: self._row(each, status=False) for each in self._shown}
+        # whole from the start: front-ends may show twice what is put into a box while they are at making it
+        self._rows = VBox([each.box for each in self._controls.values()], layout=Layout(width="100%"))
         return [self._headline, self._rows]
 
     def _apply(self) -> None:

@@ -216,6 +216,14 @@ class View(ABC):
         """Do something with the widgets as nobody's request, so that their clicks need not wait for a cell."""
         return self._context.copy().run(work)
 
+    def _safely(self, work: Callable[..., object], *arguments: object) -> None:
+        """What a control calls: what goes wrong in it is said in the view, not in a log that nobody reads."""
+        try:
+            work(*arguments)
+        except Exception as error:
+            self._failed(error)
+            self._changed()
+
     def _failed(self, error: Exception) -> None:
         """Say in the view what went wrong: texts of foreign errors may hold anything."""
         self._fault = str(error) if isinstance(error, CbauthError) else f"internal fault: {type(error).__name__}"

@@ -29,6 +29,8 @@ T = TypeVar("T")
 MOST = 5
 """Paintings a second."""
 SECOND = 1.0
+BREATH = 0.01
+"""Seconds between two paintings, whatever they change: a painting may be the reason for the next one."""
 PATIENCE = 2.0
 """Seconds that closing waits for the thread."""
 
@@ -49,6 +51,7 @@ class Worker:
         self._painting = threading.Lock()
         self._tasks: deque[Callable[[], object]] = deque()
         self._painted: deque[float] = deque(maxlen=MOST)
+        self._painted_at = -SECOND
         self._dirty = False
         self._busy = False
         self._closed = False
@@ -116,7 +119,8 @@ class Worker:
         """Seconds until what has changed may be painted; ``None`` if nothing has."""
         if not self._dirty:
             return None
-        return max(0.0, self._painted[0] + SECOND - monotonic()) if len(self._painted) == MOST else 0.0
+        allowed = self._painted[0] + SECOND if len(self._painted) == MOST else 0.0
+        return max(0.0, max(allowed, self._painted_at + BREATH) - monotonic())
 
     def _glanced(self, again: float | None) -> None:
         with self._news:
@@ -132,9 +136,9 @@ class Worker:
                 if self._closed or self._until_painting() != 0.0:
                     return
                 self._dirty = False
-            at = monotonic()
             if self._guarded(self._paint, True):
-                self._painted.append(at)
+                self._painted.append(monotonic())
+            self._painted_at = monotonic()
         finally:
             self._painting.release()
 

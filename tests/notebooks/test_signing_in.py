@@ -33,7 +33,7 @@ def test_a_click_a_login_in_the_new_tab_and_the_view_says_signed_in(
     tab = view.follow()
     assert tab.evaluate("window.opener") is None
     view.allow(tab)
-    view.says("signed in")
+    view.says("Signed in to Acme as")
     expect(view.link()).to_have_count(0)
     expect(view.box()).to_be_hidden()
     assert identity.granted("authorization_code") == 1
@@ -56,7 +56,7 @@ def test_one_can_sign_in_while_a_cell_is_busy(front_end: str, desk: Desk, policy
     view.prints("busy")
     view.button("Sign in to Acme").click()
     view.allow(view.follow())
-    view.says("signed in")
+    view.says("Signed in to Acme as")
     expect(view.page.get_by_text("free again", exact=True)).to_have_count(0)
     flag.touch()
     view.prints("free again")
@@ -79,7 +79,7 @@ def test_a_callback_that_cannot_arrive_is_pasted_and_a_wrong_paste_is_explained(
 
     view.box().fill(address)
     view.button("Continue").click()
-    view.says("signed in")
+    view.says("Signed in to Acme as")
     expect(view.box()).to_be_hidden()
     expect(view.box()).to_have_value("")
 
@@ -98,7 +98,7 @@ def test_a_remote_kernel_offers_a_code_in_large_selectable_text(desk: Desk, poli
     expect(tab.locator("#code")).to_have_text(shown)
     tab.locator("#continue").click()
     view.allow(tab)
-    view.says("signed in")
+    view.says("Signed in to Acme as")
     expect(code).to_have_count(0)
 
 
@@ -139,7 +139,7 @@ def test_a_page_that_is_loaded_again_goes_on_with_the_login(desk: Desk, policy: 
     view.save()
     view.load()
     view.allow(view.follow())
-    view.says("signed in")
+    view.says("Signed in to Acme as")
 
 
 def test_after_a_restart_of_the_kernel_the_cell_works_again(desk: Desk, policy: Policy) -> None:
@@ -151,7 +151,7 @@ def test_after_a_restart_of_the_kernel_the_cell_works_again(desk: Desk, policy: 
     view.says("signed out")
     view.button("Sign in to Acme").click()
     view.allow(view.follow())
-    view.says("signed in")
+    view.says("Signed in to Acme as")
 
 
 COUNT = """\

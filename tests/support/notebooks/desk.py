@@ -57,8 +57,8 @@ class Desk:
         view = View(self, front_end, name, context)
         view.load()
         if front_end != "voila":
-            if dark:
-                view.command("apputils:change-theme", theme="JupyterLab Dark")
+            if front_end == "lab":
+                view.command("apputils:change-theme", theme=f"JupyterLab {'Dark' if dark else 'Light'}")
             view.run_all()
         return view
 
@@ -116,11 +116,8 @@ class View:
         """Save the notebook with the state of its widgets; the text of the file."""
         self.page.evaluate(
             """async () => {
-                const app = window.jupyterapp;
-                if (!window.savesWidgets) {
-                    window.savesWidgets = true;
-                    await app.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState');
-                }
+                const app = window.jupyterapp, along = '@jupyter-widgets/jupyterlab-manager:saveWidgetState';
+                if (!app.commands.isToggled(along)) await app.commands.execute(along);
                 const context = app.shell.currentWidget.context;
                 context.model.dirty = true;
                 await context.save();

@@ -17,8 +17,8 @@ import requests
 __all__ = ["JupyterServer"]
 
 PATIENCE = 90.0
-PATHS = {"lab": "lab/tree", "notebook": "notebooks", "voila": "voila/render"}
-"""Where each front-end opens a notebook."""
+PATHS = {"lab": "lab/workspaces/{stem}/tree/{name}", "notebook": "notebooks/{name}", "voila": "voila/render/{name}"}
+"""Where each front-end opens a notebook; JupyterLab in a workspace of its own, where no other notebook is open."""
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +40,7 @@ class JupyterServer:
 
     def url(self, front_end: str, name: str) -> str:
         """Where ``front_end`` opens the notebook ``name``."""
-        return f"{self._url}{PATHS[front_end]}/{name}?token={self._token}"
+        return f"{self._url}{PATHS[front_end].format(name=name, stem=Path(name).stem)}?token={self._token}"
 
     def environment(self) -> dict[str, str]:
         """What the server and its kernels see: nothing of whoever runs the tests."""
