@@ -27,7 +27,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "core": ("core",),
     "decided": ("plan",),
     "config": ("config",),
-    "shell": ("secrets", "stores", "oauth", "failover", "trust"),
+    "shell": ("secrets", "stores", "oauth", "failover", "trust", "display"),
     "face": ("managers", "members", "watching", "toolkit", "singletons", "integrations"),
     "doors": ("", "__main__", "cli", "widgets"),
 }
