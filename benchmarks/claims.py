@@ -16,11 +16,14 @@ from benchmarks.subjects import (
     DATA_VERSION,
     GENERATION,
     LOCKED_FILE,
+    MSAL_TOKEN,
     RECORDERS,
     RETRYING,
     SHARED_BREAKER,
     SIZES,
     THREADS,
+    TOKEN,
+    TOKEN_IN_FILE,
 )
 
 __all__ = ["Bound", "Claim", "Verdict", "bounds", "claims"]
@@ -165,5 +168,10 @@ def claims() -> list[Claim]:
             )
         ),
         Claim(subject=GENERATION, peer=DATA_VERSION, limit=10, faster=True),
+        *(
+            claim
+            for name in (TOKEN, TOKEN_IN_FILE)
+            for claim in (Claim(subject=name, limit=1), Claim(subject=name, peer=MSAL_TOKEN, limit=10, faster=True))
+        ),
         Claim(subject="python, import cbauth", peer="python, bare start", limit=2.5),
     ]

@@ -25,7 +25,7 @@ from benchmarks.subjects import subjects
 
 __all__ = ["main"]
 
-PEERS = ("circuitbreaker", "filelock", "litellm", "pybreaker", "redis", "tenacity")
+PEERS = ("circuitbreaker", "filelock", "litellm", "msal", "pybreaker", "redis", "tenacity")
 README = Path(__file__).with_name("README.md")
 ROUNDS = 40
 QUICK = 0.002

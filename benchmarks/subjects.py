@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import bare, ours, peers, places, sharing, startup
+from benchmarks import bare, ours, peers, places, sharing, startup, tokens
 from benchmarks.measuring import Step, Subject
 from cbauth.outcomes import Outcome
 
@@ -18,11 +18,14 @@ __all__ = [
     "DATA_VERSION",
     "GENERATION",
     "LOCKED_FILE",
+    "MSAL_TOKEN",
     "RECORDERS",
     "RETRYING",
     "SHARED_BREAKER",
     "SIZES",
     "THREADS",
+    "TOKEN",
+    "TOKEN_IN_FILE",
     "subjects",
 ]
 
@@ -40,6 +43,9 @@ LOCKED_FILE = "filelock + JSON"
 SHARED_BREAKER = "pybreaker, one failure, Redis"
 DATA_VERSION = "SQLite, PRAGMA data_version"
 GENERATION = "store.generation, SQLite"
+TOKEN = "get_access_token, cached"
+TOKEN_IN_FILE = "get_access_token, cached, login in a file"
+MSAL_TOKEN = "msal acquire_token_silent, cached"
 CROWDED = "mark_failed (kind, 64 remembered)"
 RECORDERS: dict[str, Callable[[str], Step]] = {
     "mark_failed": partial(sharing.mark_failed, error=MESSAGE),
@@ -52,7 +58,14 @@ RECORDERS: dict[str, Callable[[str], Step]] = {
 
 def subjects(share: float = 1.0) -> list[Subject]:
     """Everything that is timed; ``share`` of the usual number of calls."""
-    everything = [*_healthy(), *_failing(), *_shared(), *_threads(max(1, round(EACH * share))), *_now_and_then()]
+    everything = [
+        *_healthy(),
+        *_failing(),
+        *_shared(),
+        *_threads(max(1, round(EACH * share))),
+        *_tokens(),
+        *_now_and_then(),
+    ]
     return [replace(each, calls=max(1, round(each.calls * share))) for each in everything]
 
 
@@ -124,6 +137,7 @@ def _shared() -> list[Subject]:
     ]
     return [
         in_file(BARE_SQLITE, bare.counter, 60),
+        in_file("SQLite, the same in pages of 1 KB", bare.small_pages, 60),
         in_file("SQLite, the same with a record of JSON", bare.document, 40),
         in_file(LOCKED_FILE, peers.locked_file, 5),
         *recorders("SQLite"),
@@ -142,6 +156,15 @@ def _threads(each: int) -> list[Subject]:
             operations=each * THREADS,
         )
         for count in (1, THREADS)
+    ]
+
+
+def _tokens() -> list[Subject]:
+    """An access token that is still good."""
+    return [
+        _subject(TOKEN, partial(tokens.access_token, "memory"), 1000),
+        _subject(TOKEN_IN_FILE, partial(tokens.access_token, "file"), 1000),
+        _subject(MSAL_TOKEN, tokens.msal_token, 10),
     ]
 
 

@@ -79,7 +79,8 @@ class LoginRequiredError(AuthError):
     def __init__(self, profile_id: str, *, command: str | None = None, reason: str = "nobody is logged in") -> None:
         self.command = command or f"cbauth login {profile_id}"
         self.reason = reason
-        super().__init__(f"profile {profile_id}: {reason}; run `{self.command}`", profile_id=profile_id)
+        advice = "" if self.command in reason else f"; run `{self.command}`"
+        super().__init__(f"profile {profile_id}: {reason}{advice}", profile_id=profile_id)
 
 
 class LoginError(AuthError):

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["Rank", "guard"]
+__all__ = ["Rank", "guard", "in_child"]
 
 
 class Rank(IntEnum):
@@ -35,6 +35,14 @@ class Forkable(Protocol):
         """Give the locks back: in the parent as in the child."""
 
 
+class Inherited(Protocol):
+    """Something that a child has from its parent, and that is different there."""
+
+    def after_fork_in_child(self) -> None:
+        """Let go of what is the parent's: threads, and the locks that they hold."""
+
+
+_inherited: WeakSet[Inherited] = WeakSet()
 _guarded: dict[Rank, WeakSet[Forkable]] = {rank: WeakSet() for rank in Rank}
 _resting: list[Forkable] = []
 _lock = threading.Lock()
@@ -44,6 +52,12 @@ def guard(thing: Forkable, rank: Rank) -> None:
     """Bring ``thing`` to rest around every fork, as long as it lives."""
     with _lock:
         _guarded[rank].add(thing)
+
+
+def in_child(thing: Inherited) -> None:
+    """Have ``thing`` know when it finds itself in a child, as long as it lives."""
+    with _lock:
+        _inherited.add(thing)
 
 
 def _before() -> None:
@@ -60,5 +74,11 @@ def _after() -> None:
     _lock.release()
 
 
+def _after_in_child() -> None:
+    _after()
+    for thing in tuple(_inherited):
+        thing.after_fork_in_child()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after_in_child)

@@ -50,17 +50,28 @@ def load(
     sleep: Sleep | None = None,
     async_sleep: AsyncSleep | None = None,
     watch: bool = False,
+    refresh_ahead: bool = True,
 ) -> Toolkit:
     """A running toolkit from a profiles.yaml (path), a mapping of its shape, or a compiled plan.
 
     Without ``config`` the search order decides: ``CBAUTH_CONFIG``, ``./profiles.yaml``, the user's config folder.
     ``store`` replaces the configured one; ``clock`` gives epoch seconds; ``sleep`` and ``async_sleep`` do the waiting.
-    ``watch`` reloads the file whenever it changes, as ``Toolkit.watch`` does.
+    ``watch`` reloads the file whenever it changes, as ``Toolkit.watch`` does. ``refresh_ahead``: renew the tokens of
+    profiles that log in before they end, in the background, as long as the toolkit is open.
 
     Raises ``ConfigError`` with every problem at once, each with line and column.
     """
     plan, file = _opened(config)
-    toolkit = Toolkit(plan, store=store, oauth=oauth, clock=clock, rng=rng, sleep=sleep, async_sleep=async_sleep)
+    toolkit = Toolkit(
+        plan,
+        store=store,
+        oauth=oauth,
+        clock=clock,
+        rng=rng,
+        sleep=sleep,
+        async_sleep=async_sleep,
+        refresh_ahead=refresh_ahead,
+    )
     toolkit._file = file
     if watch:
         try:
@@ -105,6 +116,7 @@ class Toolkit:
         rng: Random | None = None,
         sleep: Sleep | None = None,
         async_sleep: AsyncSleep | None = None,
+        refresh_ahead: bool = True,
     ) -> None:
         self._plan = plan
         self._file = _file_of(plan)
@@ -114,6 +126,7 @@ class Toolkit:
         if oauth is None:
             oauth = self._own = OAuthManager.over(plan, bus, clock=a_clock(clock))
         self._oauth: TokenManager = oauth
+        self._refresh_ahead = refresh_ahead
         self._sleep = sleep
         self._async_sleep = async_sleep
         folder = plan.path.parent if plan.path is not None else None
@@ -136,6 +149,9 @@ class Toolkit:
         self._reloading = ReloadLock()
         self._watch: Watch | None = None
         self._listeners: dict[object, OnReload | None] = {}
+        if self._own is not None:
+            self._own.on_signed_in(self._welcome)
+        self._keep_fresh()
 
     @property
     def plan(self) -> Plan:
@@ -280,6 +296,20 @@ class Toolkit:
             rules=plan.rules,
         )
         self._plan, self._problem, self._loaded_at = plan, None, engine.clock()
+        self._keep_fresh()
+
+    def _welcome(self, names: frozenset[str]) -> None:
+        """Profiles that somebody has just logged in need not go on resting because their login was refused."""
+        for member in self._engine.members:
+            if member.profile_id in names and member.kind == "oauth":
+                self._engine.welcome(member)
+
+    def _keep_fresh(self) -> None:
+        """Have the tokens of the plan's logins renewed ahead of their end, and those of no others."""
+        if self._own is not None and self._refresh_ahead:
+            self._own.keep_fresh(
+                profile.id for profile in self._plan.profiles if profile.uses_oauth and profile.enabled
+            )
 
     def watch(self, on_reload: OnReload | None = None) -> Callable[[], None]:
         """Reload the file whenever its content changes; returns a callable that ends this.

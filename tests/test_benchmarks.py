@@ -20,7 +20,7 @@ from benchmarks.measuring import Figure, MissingError, Step, Subject, Times, fig
 from benchmarks.subjects import subjects
 
 ROOT = Path(__file__).parents[1]
-PEERS = ("circuitbreaker", "filelock", "pybreaker", "redis-py", "tenacity", "LiteLLM")
+PEERS = ("circuitbreaker", "filelock", "pybreaker", "redis-py", "tenacity", "LiteLLM", "msal")
 FAST = Times(((2.0, 0.5), (1.5, 1.0)))  # two rounds of two slices: 1.5 and 0.5 are the best, 1.0 on average
 SLOW = Times(((3.0, 6.0), (4.0, 5.0)))  # likewise 4.0
 

@@ -30,7 +30,7 @@ def explain(subject: str, session: str | None, config: str | None, as_json: bool
 
         click.echo(explain_code(subject.upper()))
         return
-    with load(config) as toolkit:
+    with load(config, refresh_ahead=False) as toolkit:
         candidates = toolkit.explain(subject, session=session)
         route = toolkit.plan.routes.get(subject)
     if as_json:

@@ -15,7 +15,7 @@ __all__ = ["reset"]
 @click.option("--config", metavar="FILE", help="The profiles.yaml to use; without it the usual places are searched.")
 def reset(profile: str | None, config: str | None) -> None:
     """Forget the failures of PROFILE, or of all: no cooldown, closed circuits. Session bindings stay."""
-    with load(config) as toolkit:
+    with load(config, refresh_ahead=False) as toolkit:
         toolkit.reset(profile)
         if toolkit.store.trouble:
             raise StoreError(f"nothing was reset: {toolkit.store.trouble}")

@@ -5,38 +5,77 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import click
 
+from cbauth.cli.access import config_option, open_plan
 from cbauth.cli.verdict import exit_code, until_text
+from cbauth.errors import StoreError, iso
+from cbauth.events import EventBus
 from cbauth.failover.records import Status
+from cbauth.oauth import OAuthManager
+from cbauth.oauth.credentials import is_decided
+from cbauth.plan import Plan
 from cbauth.toolkit import Toolkit, load
 
 __all__ = ["status"]
 
-COLUMNS = ("profile", "provider", "state", "failures", "credential", "last error")
+COLUMNS = ("profile", "provider", "state", "failures", "credential", "token until", "last error")
+
+Logins = Mapping[str, tuple[str | None, str]]
+"""By profile: whose login is used, and where it is kept."""
 
 
 @click.command()
-@click.option("--config", metavar="FILE", help="The profiles.yaml to use; without it the usual places are searched.")
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
 @click.option("--watch", is_flag=True, help="Print again every second until interrupted.")
 @click.option(
     "--check", is_flag=True, help="Exit with 5 when every profile is cooling down, 4 when a login is required."
 )
 def status(config: str | None, as_json: bool, watch: bool, check: bool) -> None:
-    """Show circuit, cooldown, credential source and token expiry of each profile."""
+    """Show circuit, cooldown, credential source and token expiry of each profile. Nothing is refreshed by looking."""
     if watch and check:
         raise click.UsageError("--check answers once: leave out --watch")
-    with load(config) as toolkit:
-        _show(toolkit.status(), as_json)
-        while watch:
-            time.sleep(1)
-            click.echo()
-            _show(toolkit.status(), as_json)
-        code = _checked(toolkit) if check else 0
+    plan = open_plan(config)
+    code = _look(plan, as_json, check)
+    while watch:
+        time.sleep(1)
+        click.echo()
+        _look(plan, as_json, check)
     sys.exit(code)
+
+
+def _look(plan: Plan, as_json: bool, check: bool) -> int:
+    """Show what is so now; the exit code."""
+    with _manager(plan) as manager, load(plan, oauth=manager, refresh_ahead=False) as toolkit:
+        _show(toolkit.status(), _logins(plan, manager), as_json)
+        return _checked(toolkit) if check else 0
+
+
+def _manager(plan: Plan) -> OAuthManager:
+    """Who knows the logins. Where nobody has ever logged in, no place is chosen for logins only to look at them."""
+    undecided = False
+    if plan.credentials == "auto" and any(profile.uses_oauth for profile in plan.profiles):
+        with suppress(StoreError):  # the records tell
+            undecided = not is_decided()
+    return OAuthManager.over(replace(plan, credentials="memory") if undecided else plan, EventBus())
+
+
+def _logins(plan: Plan, manager: OAuthManager) -> Logins:
+    found: dict[str, tuple[str | None, str]] = {}
+    for profile in plan.profiles:
+        try:
+            login = manager.get_credential(profile.id) if profile.uses_oauth else None
+        except StoreError:  # which the record tells
+            continue
+        if login is not None:
+            found[profile.id] = login.account, manager.store_description
+    return found
 
 
 def _checked(toolkit: Toolkit) -> int:
@@ -44,17 +83,22 @@ def _checked(toolkit: Toolkit) -> int:
     return exit_code([c for model in sorted(served) for c in toolkit.explain(model.replace("*", "x"))])
 
 
-def _show(records: Sequence[Status], as_json: bool) -> None:
+def _show(records: Sequence[Status], logins: Logins, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"profiles": [record.as_dict() for record in records]}, indent=2))
+        click.echo(json.dumps({"profiles": [_as_dict(record, logins) for record in records]}, indent=2))
         return
-    rows = [COLUMNS, *(_row(record) for record in records)]
+    rows = [COLUMNS, *(_row(record, logins) for record in records)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     for row in rows:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _row(record: Status) -> tuple[str, ...]:
+def _as_dict(record: Status, logins: Logins) -> dict[str, Any]:
+    account, place = logins.get(record.profile_id, (None, None))
+    return {**record.as_dict(), "account": account, "stored_in": place}
+
+
+def _row(record: Status, logins: Logins) -> tuple[str, ...]:
     if not record.enabled:
         state = "disabled"
     elif record.in_cooldown:
@@ -65,12 +109,17 @@ def _row(record: Status) -> tuple[str, ...]:
         state = f"circuit {record.circuit}" + until_text(record.until)
     else:
         state = "ready" if record.missing is None else f"not ready: {record.missing}"
+    source = record.credential_source
+    if record.profile_id in logins:
+        account, place = logins[record.profile_id]
+        source = f"oauth: {account or 'logged in'} in {place}"
     error = " ".join(part for part in (record.last_kind, record.last_error) if part)
     return (
         record.profile_id,
         record.provider_id,
         state,
         str(record.failure_count),
-        record.credential_source,
+        source,
+        "" if record.token_expires_at is None else iso(record.token_expires_at),
         error if len(error) <= 60 else error[:57] + "...",
     )

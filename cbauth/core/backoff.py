@@ -29,8 +29,11 @@ class Backoff:
     jitter: float = 0.0
     _full: float = field(init=False, repr=False, compare=False)
     """The count from which on every step is the cap."""
+    _first: float = field(init=False, repr=False, compare=False)
+    """The first step, which is nearly all of them."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_first", min(self.base, self.cap) if self.base > 0 else 0.0)
         full = math.inf
         if self.base > 0 and self.cap > 0 and self.factor > 1:  # two more than needed: logarithms are rounded
             full = 3.0 + max(0.0, (math.log(self.cap) - math.log(self.base)) / math.log(self.factor))
@@ -38,12 +41,10 @@ class Backoff:
 
     def step(self, count: int) -> float:
         """Seconds for the ``count``-th failure in a row, counting from 1, without jitter."""
-        if self.base <= 0:
-            return 0.0
+        if count <= 1 or self.base <= 0:
+            return self._first
         if count >= self._full:
             return self.cap
-        if count <= 1:
-            return min(self.base, self.cap)
         try:
             return min(self.base * self.factor ** (min(count, HIGHEST) - 1), self.cap)
         except OverflowError:  # beyond the largest float, so beyond any cap

@@ -30,6 +30,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 __all__ = [
+    "BREAKER_KINDS",
     "CLOSED",
     "Breaker",
     "BreakerPolicy",
@@ -45,6 +46,8 @@ __all__ = [
     "trip",
 ]
 
+BREAKER_KINDS = frozenset({"overloaded", "server", "timeout", "network", "unknown"})
+"""Outcome kinds that speak of the provider's health and count in the breaker."""
 REMEMBERED = 64
 
 
@@ -157,7 +160,7 @@ def fail(breaker: Breaker, policy: BreakerPolicy, now: float, generation: int | 
     failures = _remember(failures, now, policy)
     if breaker.until is not None or sum([f.times for f in failures]) >= policy.failure_threshold:
         return trip(breaker._replace(failures=failures), policy, now)
-    return Breaker(failures, generation=breaker.generation)
+    return Breaker(failures, None, None, breaker.generation)
 
 
 def trip(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:

@@ -15,11 +15,13 @@ Laws:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
 from cbauth.core.backoff import Backoff
+from cbauth.core.breaker import BREAKER_KINDS
 
 __all__ = [
     "ADAPTIVE",
@@ -29,6 +31,7 @@ __all__ = [
     "MISSING",
     "MODEL_REST",
     "PRESETS",
+    "TRANSIENT",
     "Cooldown",
     "CooldownPolicy",
     "Ladder",
@@ -41,6 +44,8 @@ __all__ = [
 FAILURE = "failure"
 BILLING = "billing"
 MISSING = "missing"
+TRANSIENT = "transient"
+"""A failure reported without a kind: it cools down and says nothing about the provider."""
 MOST = 1_000_000
 MODEL_REST = 3600.0
 """Seconds a (profile, model) pair rests after ``model_not_found``."""
@@ -68,6 +73,19 @@ class CooldownPolicy:
     transient: Ladder
     retry_after_cap: float = 600.0
     cools_breaker_kinds: bool = False
+    rules: Mapping[str, tuple[str, Ladder]] = field(init=False, repr=False, compare=False)
+    """The lane and ladder of each failure kind that cools anything down."""
+
+    def __post_init__(self) -> None:
+        rules = {
+            "billing": (BILLING, self.billing),
+            "rate_limit": (FAILURE, self.rate_limit),
+            "auth": (FAILURE, self.auth),
+            TRANSIENT: (FAILURE, self.transient),
+        }
+        if self.cools_breaker_kinds:
+            rules |= dict.fromkeys(BREAKER_KINDS, (FAILURE, self.transient))
+        object.__setattr__(self, "rules", rules)
 
 
 ADAPTIVE = CooldownPolicy(
@@ -105,6 +123,9 @@ class Cooldown(NamedTuple):
     quiet: float
 
 
+_made = tuple.__new__  # calling a named tuple's class takes twice as long
+
+
 def cool(
     previous: Cooldown | None,
     ladder: Ladder,
@@ -124,20 +145,18 @@ def cool(
     (``None``: an explicit report, which always climbs a step).
     """
     hinted = min(hint, hint_cap) if hint is not None and hint > 0 else None
-    if previous is not None and now > previous.until + previous.quiet:
-        previous = None
-    same_incident = (
-        previous is not None and admitted_at is not None and now < previous.until and admitted_at <= previous.since
-    )
-    if previous is not None and same_incident:
+    if previous is None or now > previous.until + previous.quiet:
+        until = now + (ladder.jittered(1, dice) if hinted is None else hinted)
+        return _made(Cooldown, (lane, model, kind, 1, now, until, ladder.cap))
+    if admitted_at is not None and now < previous.until and admitted_at <= previous.since:  # the same incident
         until = previous.until if hinted is None else max(previous.until, now + hinted)
         return previous if until == previous.until else previous._replace(until=until)
-    step = min((previous.step if previous is not None else 0) + 1, MOST)
+    step = previous.step + 1 if previous.step < MOST else MOST
     since, until = now, now + (ladder.jittered(step, dice) if hinted is None else hinted)
-    if previous is not None and until < previous.until:
+    if until < previous.until:
         # A deadline set by a clock that ran ahead keeps the beginning that gives it away, so that clamp can mend it.
         since, until = max(now, previous.since), previous.until
-    return Cooldown(lane, model, kind, step, since, until, ladder.cap)
+    return _made(Cooldown, (lane, model, kind, step, since, until, ladder.cap))
 
 
 def rest(previous: Cooldown | None, *, model: str, now: float) -> Cooldown:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from cbauth.core.breaker import Breaker, Failures, Permit
+from cbauth.core.breaker import CLOSED, Breaker, Failures, Permit
 from cbauth.core.cooldown import Cooldown
 from cbauth.core.health import Binding, Health, Record
 
@@ -27,12 +27,9 @@ def encode(record: Record) -> str:
     """The record as JSON."""
     if isinstance(record, Binding):
         return f'{{"profile":{_quoted(record.profile_id)},"until":{record.until!r}}}'
-    (failures, since, until, generation, permits, tested), cooldowns, last_error, last_kind, last_at = record
+    breaker, cooldowns, last_error, last_kind, last_at = record
     return (
-        f'{{"breaker":{{"failures":[{",".join(map(_failure, failures)) if failures else ""}],'
-        f'"since":{"null" if since is None else _printed(since)},"until":{"null" if until is None else repr(until)},'
-        f'"generation":{generation},"permits":[{",".join(map(_permit, permits)) if permits else ""}],'
-        f'"tested":{"true" if tested else "false"}}},'
+        f'{{"breaker":{_CLOSED if breaker == CLOSED else _breaker(breaker)},'
         f'"cooldowns":[{",".join(map(_cooldown, cooldowns)) if cooldowns else ""}],'
         f'"last_error":{"null" if last_error is None else _quoted(last_error)},'
         f'"last_kind":{"null" if last_kind is None else _quoted(last_kind)},'
@@ -55,6 +52,19 @@ def _cooldown(rest: Cooldown) -> str:
         f'{{"lane":{_quoted(lane)},"model":{"null" if model is None else _quoted(model)},"kind":{_quoted(kind)},'
         f'"step":{step},"since":{_printed(since)},"until":{until!r},"quiet":{_printed(quiet)}}}'
     )
+
+
+def _breaker(breaker: Breaker) -> str:
+    failures, since, until, generation, permits, tested = breaker
+    return (
+        f'{{"failures":[{",".join(map(_failure, failures)) if failures else ""}],'
+        f'"since":{"null" if since is None else _printed(since)},"until":{"null" if until is None else repr(until)},'
+        f'"generation":{generation},"permits":[{",".join(map(_permit, permits)) if permits else ""}],'
+        f'"tested":{"true" if tested else "false"}}}'
+    )
+
+
+_CLOSED = _breaker(CLOSED)  # most records are of profiles that cool down: their breakers have nothing to tell
 
 
 def decode(data: Mapping[str, Any]) -> Record:

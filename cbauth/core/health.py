@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from cbauth.core import breaker as breakers
 from cbauth.core import cooldown as cooldowns
-from cbauth.core.breaker import CLOSED, Breaker, BreakerPolicy, Circuit
-from cbauth.core.cooldown import BILLING, FAILURE, MISSING, Cooldown, CooldownPolicy, Ladder
+from cbauth.core.breaker import BREAKER_KINDS, CLOSED, Breaker, BreakerPolicy, Circuit
+from cbauth.core.cooldown import MISSING, TRANSIENT, Cooldown, CooldownPolicy
 
 __all__ = [
     "BLANK",
@@ -37,22 +37,18 @@ __all__ = [
     "admission",
     "circuit_of",
     "clamped",
-    "cooldown_rule",
     "digest",
     "failed",
     "reaches_provider",
     "recovered",
     "running",
+    "signed_in",
     "skewed",
     "succeeded",
 ]
 
-BREAKER_KINDS = frozenset({"overloaded", "server", "timeout", "network", "unknown"})
-"""Outcome kinds that speak of the provider's health and count in the breaker."""
 HARMLESS = frozenset({"bad_request", "cancelled"})
 """Outcome kinds that speak of the request and touch nobody's health."""
-TRANSIENT = "transient"
-"""A failure reported without a kind: it cools down and says nothing about the provider."""
 MOST_MODELS = 64
 """A profile remembers cooldowns of at most this many (lane, model) pairs; the model that ends first makes room."""
 LONGEST_ERROR = 500
@@ -114,8 +110,10 @@ class Admission(NamedTuple):
         return f"cooling down after {what}" + (f" on {cause.model}" if cause.model is not None else "")
 
 
+_made = tuple.__new__  # calling a named tuple's class takes twice as long
 FREE = Admission(State.FREE)
 _TESTING = Admission(State.TESTING)
+_REFUSED = State.REFUSED  # looking up a member of an enumeration costs more than all else there
 
 
 def admission(
@@ -138,7 +136,7 @@ def admission(
             return _TESTING
         if busy is not None and busy > until:
             cause, until = breakers.circuit(judged.breaker, now), busy
-    return FREE if cause is None else Admission(State.REFUSED, until, cause)
+    return FREE if cause is None else _made(Admission, (_REFUSED, until, cause))
 
 
 class Failure(NamedTuple):
@@ -161,19 +159,6 @@ class Failure(NamedTuple):
     cools: bool = True
 
 
-def cooldown_rule(kind: str, policy: CooldownPolicy) -> tuple[str, Ladder] | None:
-    """The lane and ladder of a failure kind; ``None`` when the kind cools nothing."""
-    if kind == "billing":
-        return BILLING, policy.billing
-    if kind == "rate_limit":
-        return FAILURE, policy.rate_limit
-    if kind == "auth":
-        return FAILURE, policy.auth
-    if kind == TRANSIENT or (policy.cools_breaker_kinds and kind in BREAKER_KINDS):
-        return FAILURE, policy.transient
-    return None
-
-
 def failed(
     health: Health | None, failure: Failure, breaker: BreakerPolicy, cooldown: CooldownPolicy, *, shared: bool = False
 ) -> Health:
@@ -191,14 +176,16 @@ def failed(
     rests = before.cooldowns
     if kind == "model_not_found":
         if model is not None and not shared:
-            rests = _put(rests, cooldowns.rest(_find(rests, MISSING, model), model=model, now=now))
-    elif cools and (rule := cooldown_rule(kind, cooldown)):
+            previous = _find(rests, MISSING, model)
+            rests = _put(rests, previous, cooldowns.rest(previous, model=model, now=now))
+    elif cools and (rule := cooldown.rules.get(kind)):
         lane, ladder = rule
         scope = scope or ladder.scope
         if (scope == "provider") is shared:
             resting = model if scope == "model" else None
+            previous = _find(rests, lane, resting)
             rest = cooldowns.cool(
-                _find(rests, lane, resting),
+                previous,
                 ladder,
                 lane=lane,
                 model=resting,
@@ -209,19 +196,20 @@ def failed(
                 hint_cap=cooldown.retry_after_cap,
                 admitted_at=admitted_at,
             )
-            rests = _put(rests, rest)
+            rests = _put(rests, previous, rest)
     if shared:
         if circuit is before.breaker and rests is before.cooldowns:
             return before
         return Health(circuit, rests, before.last_error, before.last_kind, before.last_at)
-    return Health(circuit, rests, message[:LONGEST_ERROR] or None, "unknown" if kind == TRANSIENT else kind, now)
+    shown = "unknown" if kind == TRANSIENT else kind
+    return _made(Health, (circuit, rests, message[:LONGEST_ERROR] or None, shown, now))
 
 
 def reaches_provider(kind: str, scope: str | None, breaker: BreakerPolicy, cooldown: CooldownPolicy) -> bool:
     """Whether such a failure changes the provider's record as well."""
     if breaker.scope == "provider" and breaker.mode != "off":
         return True
-    rule = cooldown_rule(kind, cooldown)
+    rule = cooldown.rules.get(kind)
     return rule is not None and (scope or rule[1].scope) == "provider"
 
 
@@ -259,6 +247,13 @@ def recovered(health: Health | None, now: float) -> Health | None:
     if health is None or not any(now < c.until for c in health.cooldowns):
         return health
     return health._replace(cooldowns=tuple(c._replace(until=min(c.until, now)) for c in health.cooldowns))
+
+
+def signed_in(health: Health | None) -> Health | None:
+    """The record without the rests that a refused credential has earned: there is another credential now."""
+    if health is None or not any(c.kind == "auth" for c in health.cooldowns):
+        return health
+    return health._replace(cooldowns=tuple(c for c in health.cooldowns if c.kind != "auth"))
 
 
 def running(health: Health | None, now: float) -> tuple[Cooldown, ...]:
@@ -303,8 +298,9 @@ def _find(rests: tuple[Cooldown, ...], lane: str, model: str | None) -> Cooldown
     return None
 
 
-def _put(rests: tuple[Cooldown, ...], new: Cooldown) -> tuple[Cooldown, ...]:
-    if not rests:
+def _put(rests: tuple[Cooldown, ...], previous: Cooldown | None, new: Cooldown) -> tuple[Cooldown, ...]:
+    """``rests`` with ``new`` at the end, instead of the ``previous`` one of its lane and model."""
+    if len(rests) == (0 if previous is None else 1):
         return (new,)
     kept = [r for r in rests if r.lane != new.lane or r.model != new.model]
     if len(kept) >= MOST_MODELS:

@@ -95,7 +95,8 @@ class Roster:
         """Nobody is admitted at ``position`` before ``until`` (epoch seconds)."""
         if self.refused.get(position) == until:
             return
-        self._forget_turn()
+        if self._turn is not None:
+            self._forget_turn()
         self.testing.discard(position)
         self.refused[position] = until
         if len(self._due) > 2 * self.size:  # refusals that were lifted or moved leave theirs behind

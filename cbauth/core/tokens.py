@@ -68,8 +68,11 @@ def renew_at(expires_at: float | None, life: float | None, before: float = LEEWA
 
 
 def expired(expires_at: float | None, received_at: float, now: float) -> bool:
-    """Whether a token is past its end at ``now``, or so young that the clock must have been set back since."""
-    return (expires_at is not None and now >= expires_at) or received_at > now + SKEW
+    """Whether a token is past its end at ``now``, or so young that the clock must have been set back since.
+
+    One that does not say when it ends has none that the clock could tell.
+    """
+    return expires_at is not None and (now >= expires_at or received_at > now + SKEW)
 
 
 def read_tokens(data: object, asked: Sequence[str] = ()) -> TokenResponse:

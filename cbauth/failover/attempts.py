@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from cbauth.core.health import BREAKER_KINDS, HARMLESS
-from cbauth.errors import AttemptRecord, CbauthError, LoginRequiredError, Refusal, UnavailableError
+from cbauth.errors import AttemptRecord, AuthError, CbauthError, LoginRequiredError, Refusal, UnavailableError
 from cbauth.failover.engine import Engine
 from cbauth.failover.lease import Lease, is_harmless, is_unready, open_lease, outcome_of, prefetch
 from cbauth.failover.lineup import Choice, judge
@@ -43,30 +43,16 @@ def _find(engine: Engine, request: str | None, session: str | None) -> Lease | N
     """One lease on whoever leads now, or ``None``; asked again when the plan changed while it was asked."""
     while True:
         arranged = engine.arranged
-        lease = _find_once(engine, request, session)
-        if lease is not None or not engine.has_rearranged(arranged):
-            return lease
-
-
-def _find_once(engine: Engine, request: str | None, session: str | None) -> Lease | None:
-    now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
-    if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
-        return _opened(engine, bound[0], request, bound[1], session, "sticky", now)
-    for place, model in enumerate(engine.models_of(request)):
-        choice = engine.lead(model, now)
-        if choice is not None:
-            reason = "failover" if place or not choice.preferred else "primary"
-            return _opened(engine, choice, request, model, session, reason, now)
-    return None
-
-
-def _opened(
-    engine: Engine, choice: Choice, request: str | None, model: str | None, session: str | None, reason: str, now: float
-) -> Lease:
-    lease = open_lease(engine, choice, request, model, session, reason, now)
-    if engine.bus.listening:
-        engine.publish("profile:selected", choice.member, model=model, session=session, reason=lease.reason)
-    return lease
+        now = engine.clock() if session is None else engine.now()  # another process may have moved the binding
+        if session is not None and (bound := engine.sessions.choice(session, request, now)) is not None:
+            return open_lease(engine, bound[0], request, bound[1], session, "sticky", now)
+        for place, model in enumerate(engine.models_of(request)):
+            choice = engine.lead(model, now)
+            if choice is not None:
+                reason = "failover" if place or not choice.preferred else "primary"
+                return open_lease(engine, choice, request, model, session, reason, now)
+        if not engine.has_rearranged(arranged):
+            return None
 
 
 def unavailable(
@@ -127,7 +113,7 @@ class Attempts:
         self._last_error: BaseException | None = None
         self._failed_id: str | None = None
         self._same: Lease | None = None
-        self._renewed: dict[str, Lease | None] = {}
+        self._renewed: dict[str, Lease | CbauthError] = {}
         self._tried: set[tuple[str, str | None]] = set()
         self._rounds: dict[tuple[str, str | None], int] = {}
         self._rest_until: dict[tuple[str, str | None], float] = {}
@@ -199,7 +185,7 @@ class Attempts:
             choice = engine.take(again.member, again.model, now)
             if choice is not None:
                 self._given -= 1  # the refreshed token's try stands for the refused one
-                return _opened(engine, choice, self._request, again.model, self._session, again.reason, now)
+                return open_lease(engine, choice, self._request, again.model, self._session, again.reason, now)
         retry = self._retry()
         if self._given >= retry.attempts:
             self._give_up()
@@ -240,7 +226,7 @@ class Attempts:
         if failed_id is not None and failed_id != member.profile_id:
             self._engine.publish("profile:failover", member, model=model, failed_profile_id=failed_id)
         reason = "failover" if any(r.profile_id != member.profile_id for r in self.records) else "primary"
-        return _opened(self._engine, choice, self._request, model, self._session, reason, now)
+        return open_lease(self._engine, choice, self._request, model, self._session, reason, now)
 
     def _retry(self) -> RetryPolicy:
         """The most patient retry policy among those who serve the request."""
@@ -275,10 +261,15 @@ class Attempts:
             lease.settle(error)
             self._finished = True
             return False
-        if outcome.kind == "auth" and self._renew(lease):
-            lease.close()
-            self._same = lease
-            return True
+        if outcome.kind == "auth":
+            trouble = self._renew(lease)
+            if trouble is None:
+                lease.close()
+                self._same = lease
+                return True
+            if is_unready(trouble):
+                self._pass_over(lease, trouble)
+                return True
         lease.settle(error)
         self._last_error = error
         self._note(lease, outcome.kind, outcome.message, outcome.retry_after)
@@ -299,22 +290,25 @@ class Attempts:
         self._last_error = error
         self._note(lease, "auth", str(error), None)
 
-    def _renew(self, lease: Lease) -> bool:
-        """Refresh an OAuth token that was refused, once per request and profile; whether to ask again.
+    def _renew(self, lease: Lease) -> CbauthError | None:
+        """Refresh an OAuth token that was refused, once per request and profile; why not, or ``None`` to ask again.
 
         Asking twice about one lease gives the same answer and refreshes once.
         """
         source = lease.member.source
-        if not isinstance(source, RenewableSource):
-            return False
+        if not isinstance(source, RenewableSource) or lease.secret is None:  # nothing was refused
+            return AuthError("there is nothing to renew", profile_id=lease.profile_id)
         if lease.profile_id not in self._renewed:
             try:
                 source.renew(lease.secret)
-            except CbauthError:
-                self._renewed[lease.profile_id] = None
+            except CbauthError as error:
+                self._renewed[lease.profile_id] = error.with_traceback(None)
             else:
                 self._renewed[lease.profile_id] = lease
-        return self._renewed[lease.profile_id] is lease
+        found = self._renewed[lease.profile_id]
+        if found is lease:
+            return None
+        return found if isinstance(found, CbauthError) else AuthError("the renewed token was refused, too")
 
     async def renew_async(self, lease: Lease, error: BaseException) -> None:
         """Do the refreshing that ``settle`` would do, off the event loop."""

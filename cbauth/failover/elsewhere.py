@@ -19,17 +19,14 @@ __all__ = ["Elsewhere"]
 
 
 class Elsewhere:
-    """The changes that a store has heard of and nobody has told yet. False when there are none."""
+    """The ``changes`` that a store has heard of and nobody has told yet."""
 
-    __slots__ = ("_changes", "_members", "_recoveries")
+    __slots__ = ("_members", "_recoveries", "changes")
 
     def __init__(self, store: Store, recoveries: Recoveries) -> None:
         self._recoveries = recoveries
-        self._changes = store.watch()
+        self.changes = store.watch()
         self._members: dict[str, list[Member]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._changes)
 
     def arrange(self, members: Iterable[Member]) -> None:
         """Take over a new set of members."""
@@ -42,9 +39,9 @@ class Elsewhere:
     def events(self, now: float) -> list[Event]:
         """The events of what was heard since the last time."""
         out: list[Event] = []
-        while self._changes:
+        while self.changes:
             try:
-                key, *records = self._changes.popleft()
+                key, *records = self.changes.popleft()
             except IndexError:  # another thread was faster
                 break
             members = self._members.get(key)

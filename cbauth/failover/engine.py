@@ -26,6 +26,7 @@ from cbauth.core.health import (
     reaches_provider,
     recovered,
     running,
+    signed_in,
     succeeded,
 )
 from cbauth.events import Event, EventBus, Handler
@@ -33,7 +34,7 @@ from cbauth.failover import permits
 from cbauth.failover.arrangement import Arrangement
 from cbauth.failover.elsewhere import Elsewhere
 from cbauth.failover.happenings import Recoveries, differences, happening
-from cbauth.failover.lineup import Choice, judge
+from cbauth.failover.lineup import STALE, Choice, judge
 from cbauth.failover.member import Member
 from cbauth.failover.records import Candidate, Status, candidate, status
 from cbauth.failover.sessions import Sessions
@@ -80,7 +81,7 @@ class Engine(Arrangement):
         """The time, after a glance at what other processes have written."""
         _ = self.store.generation  # reading it is the glance
         now = self.clock()
-        if self.abandoned or self._elsewhere:
+        if self.abandoned or self._elsewhere.changes:
             self._catch_up(now)
         return now
 
@@ -95,15 +96,21 @@ class Engine(Arrangement):
         """Who is to be asked now; ``None`` when nobody is admitted. Takes no lock while everybody is well."""
         lineup = self._lineups.get(model)
         if lineup is not None and not self.abandoned:
-            standing = lineup.standing
-            if standing.holds(self.store.generation, now):
+            standing, generation = lineup.standing, self.store.generation
+            if standing.generation == generation and standing.holds(now):
                 choices = standing.choices
                 return choices[0] if len(choices) == 1 else choices[next(lineup.counter) % len(choices)]
         return self.choose(model, now)
 
+    def look_again(self) -> None:
+        """Work out anew who leads: somebody's credential is gone, which no record tells."""
+        with self._lock:
+            for lineup in self._lineups.values():
+                lineup.standing = STALE
+
     def choose(self, model: str | None, now: float, exclude: Collection[str] = ()) -> Choice | None:
         """Who is to be asked now among those not in ``exclude`` (profile ids); may take a half-open permit."""
-        if self.abandoned or self._elsewhere:
+        if self.abandoned or self._elsewhere.changes:
             self._catch_up(now)
         events: list[Event] = []
         try:
@@ -193,15 +200,18 @@ class Engine(Arrangement):
             return
         now = self.clock()
         policy = member.policy
-        failure = Failure(
-            kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit, cools
-        )
-
+        facts = kind, now, message, model, hint, scope, self.rng.random(), admitted_at, generation, permit, cools
+        failure = tuple.__new__(Failure, facts)
         breaker, cooldown = policy.breaker, policy.cooldown
-        changes = [self._apply(member.own_key, lambda record: failed(record, failure, breaker, cooldown))]
+
+        def transition(record: Record | None, shared: bool = False) -> tuple[Health, tuple[Health | None, Health]]:
+            before = record if isinstance(record, Health) else None
+            after = failed(before, failure, breaker, cooldown, shared=shared)
+            return after, (before, after)
+
+        changes = [self.store.update(member.own_key, transition)]
         if reaches_provider(kind, scope, breaker, cooldown):
-            worse = partial(failed, failure=failure, breaker=breaker, cooldown=cooldown, shared=True)
-            changes.append(self._apply(member.shared_key, worse))
+            changes.append(self.store.update(member.shared_key, partial(transition, shared=True)))
         if not self.bus.listening:  # then nobody waits for a recovery either, and ``on`` catches up
             return
         shown = "unknown" if kind == TRANSIENT else kind
@@ -245,6 +255,11 @@ class Engine(Arrangement):
         self.store.refresh()
         now = self.clock()
         self._change(member, lambda record: recovered(record, now), now)
+
+    def welcome(self, member: Member) -> None:
+        """Somebody has logged in anew: what the credential before has earned counts no more."""
+        self.store.refresh()
+        self._change(member, signed_in, self.clock(), keys=(member.own_key,))
 
     def reset(self, members: Iterable[Member]) -> None:
         """Forget the members' failures: no cooldown, a closed circuit. Session bindings stay."""

@@ -43,6 +43,7 @@ class Lease:
         "_choice",
         "_done",
         "_engine",
+        "_failure",
         "_model",
         "_read",
         "_reason",
@@ -71,6 +72,7 @@ class Lease:
         self._done = False
         self._read = False
         self._secret: Secret | None = None
+        self._failure: AuthError | None = None
         self._model = model
         self._reason = reason
         self.committed = False
@@ -118,9 +120,19 @@ class Lease:
 
     def _reveal(self) -> str:
         self._read = True
+        if self._failure is not None:
+            raise self._failure
         if self._secret is None:
-            self._secret = self._choice.member.source.get()
+            self._secret = self._fetched()
         return self._secret.reveal()
+
+    def _fetched(self) -> Secret:
+        """The credential, fetched now. Whoever has none is not ready, and leads nobody any more."""
+        try:
+            return self._choice.member.source.get()
+        except AuthError:
+            self._engine.look_again()
+            raise
 
     @property
     def revealed(self) -> tuple[str, ...]:
@@ -143,9 +155,15 @@ class Lease:
         return self._done
 
     def fetch(self) -> None:
-        """Get a slow credential ready ahead of its first reading (which alone makes the lease count)."""
+        """Get a slow credential ready ahead of its first reading (which alone makes the lease count).
+
+        A failure is raised there: whoever reads it must not wait once more.
+        """
         if self._secret is None and self._choice.member.source.slow:
-            self._secret = self._choice.member.source.get()
+            try:
+                self._secret = self._fetched()
+            except AuthError as error:
+                self._failure = error.with_traceback(None)
 
     def commit(self) -> None:
         """Say that output has begun: a later failure is recorded, but never retried."""
@@ -298,10 +316,7 @@ async def prefetch(lease: Lease) -> None:
     if lease.member.source.slow:
         import asyncio
 
-        try:
-            await asyncio.to_thread(lease.fetch)
-        except AuthError:
-            return
+        await asyncio.to_thread(lease.fetch)
 
 
 def is_unready(error: BaseException) -> bool:
@@ -348,9 +363,12 @@ def open_lease(
     reason: str,
     now: float,
 ) -> Lease:
-    """The lease on a choice; one that knows how to give its permit back when it holds one."""
+    """The lease on a choice, and the event of it; it knows how to give its permit back when it holds one."""
     if choice.permit is None:
-        return Lease(engine, choice, request, model, session, reason, now)
-    trial = Trial(engine, choice, request, model, session, "testing", now)
-    engine.trials.add(trial)
-    return trial
+        lease = Lease(engine, choice, request, model, session, reason, now)
+    else:
+        lease = Trial(engine, choice, request, model, session, "testing", now)
+        engine.trials.add(lease)
+    if engine.bus.listening:
+        engine.publish("profile:selected", choice.member, model=model, session=session, reason=lease.reason)
+    return lease

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import partial
 from itertools import count
 from random import Random
 from typing import NamedTuple
 
+from cbauth.core.breaker import BreakerPolicy
 from cbauth.core.health import FREE, Admission, Health, Record, State, admission, clamped, skewed
 from cbauth.core.rotation import Roster
 from cbauth.failover.member import Member
@@ -45,16 +47,13 @@ class Standing(NamedTuple):
     choices: tuple[Choice, ...]
     unready: tuple[Source, ...]
 
-    def holds(self, generation: int, now: float) -> bool:
-        """Whether it is still true."""
-        return (
-            self.generation == generation
-            and now < self.expires
-            and (not self.unready or all(source.missing() is not None for source in self.unready))
-        )
+    def holds(self, now: float) -> bool:
+        """Whether it is still true, while the store is at ``generation``."""
+        return now < self.expires and (not self.unready or all(source.missing() is not None for source in self.unready))
 
 
-_REFUSED = State.REFUSED
+_made = tuple.__new__
+_REFUSED, _TESTING = State.REFUSED, State.TESTING
 STALE = Standing(-1, -math.inf, (), ())
 
 
@@ -102,7 +101,7 @@ class Lineup:
         if state is _REFUSED:
             self.roster.refuse(position, math.inf if until is None else until)
         else:
-            self.roster.free(position, testing=state is State.TESTING)
+            self.roster.free(position, testing=state is _TESTING)
 
     def stand(self, store: Store, now: float) -> Standing:
         """Work out who leads, after ``catch_up``, and remember it for the callers to come when it can be.
@@ -116,7 +115,7 @@ class Lineup:
         first = None if rotates else roster.first()
         if first is not None and first not in roster.testing and self.members[first].source.missing() is None:
             leader = self.choice(first, store, preferred=first == 0)
-            self.standing = standing = Standing(self._seen, roster.expires, (leader,), ())
+            self.standing = standing = _made(Standing, (self._seen, roster.expires, (leader,), ()))
             return standing
         for passed, position in enumerate(roster.turn() if rotates else self._by_rank()):
             member = self.members[position]
@@ -137,7 +136,8 @@ class Lineup:
         """The choice of the member at ``position``."""
         member = self.members[position]
         record = store.read(member.breaker_key)
-        return Choice(member, record.breaker.generation if isinstance(record, Health) else 0, preferred)
+        generation = record.breaker.generation if isinstance(record, Health) else 0
+        return _made(Choice, (member, generation, preferred, None))
 
     def order(self, rng: Random) -> Iterator[int]:
         """The admitted positions in the order in which this strategy would ask them now."""
@@ -191,10 +191,11 @@ def mended(key: str, record: Record | None, member: Member, store: Store, now: f
     if not skewed(record, policy, now + SKEW):
         return record
 
-    def transition(current: Record | None) -> tuple[Record | None, Health | None]:
-        if not isinstance(current, Health):
-            return current, None
-        sound = clamped(current, policy, now)
-        return sound, sound
+    return store.update(key, partial(_clamped, policy=policy, now=now))
 
-    return store.update(key, transition)
+
+def _clamped(record: Record | None, policy: BreakerPolicy, now: float) -> tuple[Record | None, Health | None]:
+    if not isinstance(record, Health):
+        return record, None
+    sound = clamped(record, policy, now)
+    return sound, sound

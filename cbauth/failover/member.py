@@ -35,10 +35,14 @@ class RenewableSource(Source, Protocol):
 
 
 class Member:
-    """One profile among those an engine chooses from. Immutable by convention; compared by identity."""
+    """One profile among those an engine chooses from. Immutable by convention; compared by identity.
+
+    ``breaker_key`` is the record that holds its breaker: its own or its provider's.
+    """
 
     __slots__ = (
         "base_url",
+        "breaker_key",
         "default_model",
         "enabled",
         "kind",
@@ -98,23 +102,20 @@ class Member:
         self.metadata = metadata
         self.policy = policy
         self.origin = origin
+        self.breaker_key = shared_key if policy.breaker.scope == "provider" else own_key
 
     def __repr__(self) -> str:
         return f"Member({self.profile_id!r})"
 
     def replace(self, **changes: Any) -> Member:
         """A copy with ``changes``."""
-        return Member(**{name: changes.get(name, getattr(self, name)) for name in self.__slots__})
+        given = (name for name in self.__slots__ if name != "breaker_key")
+        return Member(**{name: changes.get(name, getattr(self, name)) for name in given})
 
     @property
     def rank(self) -> tuple[int, bool, int]:
         """Its place in the ranking: lower comes first."""
         return rank_key(self.priority, self.kind == "oauth", self.order)
-
-    @property
-    def breaker_key(self) -> str:
-        """The record that holds its breaker: its own or its provider's."""
-        return self.shared_key if self.policy.breaker.scope == "provider" else self.own_key
 
     def serves(self, model: str | None) -> bool:
         """Whether it may be asked for ``model``; a request that names none may go to anybody."""
@@ -124,7 +125,7 @@ class Member:
         """The secret, if it can be told at once, to strike it out of texts; slow sources are not asked."""
         source = self.source
         try:
-            return () if source.slow or source.missing() is not None else (source.get().reveal(),)
+            return () if source.slow else (source.get().reveal(),)
         except AuthError:
             return ()
 

@@ -60,6 +60,8 @@ class Held:
     def let_go(self, profile_id: str) -> str | None:
         """The oldest permit kept for a profile, now the caller's to spend."""
         kept = self._by_profile.get(profile_id)
+        if kept is None:
+            return None
         permit = kept.pop(0) if kept else None
         if not kept:
             self._by_profile.pop(profile_id, None)

@@ -8,6 +8,7 @@ from cbauth.core import breaker as breakers
 from cbauth.core.health import State, circuit_of, running
 from cbauth.failover.lineup import judge, mended
 from cbauth.failover.member import Member
+from cbauth.secrets import Blocked
 from cbauth.stores import Store
 
 __all__ = ["Candidate", "Status", "candidate", "status"]
@@ -93,7 +94,7 @@ def candidate(member: Member, model: str | None, store: Store, now: float, *, st
         until=until,
         sticky=sticky,
         testing=answer.state is State.TESTING,
-        needs_login=missing is not None and member.kind == "oauth",
+        needs_login=missing is not None and member.kind == "oauth" and not isinstance(member.source, Blocked),
         enabled=member.enabled,
     )
 

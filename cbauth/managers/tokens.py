@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Protocol
 
-from cbauth.errors import LoginRequiredError, StoreError
+from cbauth.errors import LoginRequiredError, RefreshError, StoreError
 from cbauth.secrets import Secret
 
 __all__ = ["ManagedToken", "TokenManager"]
@@ -53,10 +53,14 @@ class ManagedToken:
         return None
 
     def get(self) -> Secret:
-        """A token that works now. Raises ``LoginRequiredError`` when nobody is logged in."""
+        """A token that works now. Raises ``LoginRequiredError`` when nobody is logged in, ``RefreshError``."""
         if self._oauth is None or self._credential_id is None:
             raise LoginRequiredError(self._profile_id)
-        return Secret(self._oauth.get_access_token(self._credential_id))
+        try:
+            return Secret(self._oauth.get_access_token(self._credential_id))
+        except StoreError as error:  # nobody's health has to do with it, and it may be over soon
+            trouble = str(error)
+        raise RefreshError(trouble, temporary=True, profile_id=self._profile_id)
 
     def forget(self) -> None:
         """Nothing is kept here."""
@@ -72,7 +76,7 @@ class ManagedToken:
         """Refresh the token that was refused; only once, if many find out at a time."""
         renew, refresh = getattr(self._oauth, "renew", None), getattr(self._oauth, "refresh_token", None)
         if renew is not None and refused is not None:
-            renew(self._credential_id, refused.reveal())
+            renew(self._credential_id, refused)
         elif refresh is not None:
             refresh(self._credential_id)
         else:

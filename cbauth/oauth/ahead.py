@@ -15,7 +15,7 @@ from cbauth.errors import CbauthError
 
 __all__ = ["Ahead"]
 
-GLANCE = 15.0
+GLANCE = 5.0
 """Seconds between two looks at the clock."""
 
 Renew = Callable[[str], float | None]
@@ -27,9 +27,10 @@ _log = logging.getLogger("cbauth.oauth")
 class Ahead:
     """The ids whose tokens are kept fresh. ``renew`` is a bound method; its object may go at any time."""
 
-    def __init__(self, renew: Renew, clock: Callable[[], float]) -> None:
-        self._renew: weakref.ref[Renew] = weakref.WeakMethod(renew)
+    def __init__(self, renew: Renew, clock: Callable[[], float], *, glance: float = GLANCE) -> None:
+        self._renew: weakref.ref[Renew] = weakref.WeakMethod(renew, lambda _: self._look_up())
         self._clock = clock
+        self._glance = glance
         self._news = threading.Condition()
         self._next: dict[str, float] = {}
         self._thread: threading.Thread | None = None
@@ -45,6 +46,13 @@ class Ahead:
                 self._thread.start()
             self._news.notify_all()
 
+    def keep(self, names: set[str]) -> None:
+        """Keep the tokens of ``names`` fresh from now on, and those of no others."""
+        for name in set(self._next) - names:
+            self.drop(name)
+        for name in names:
+            self.add(name)
+
     def drop(self, name: str) -> None:
         """Leave the token of ``name`` alone."""
         with self._news:
@@ -54,6 +62,11 @@ class Ahead:
         """End the thread; whatever request it is making goes on, and is not waited for."""
         with self._news:
             self._next.clear()
+            self._news.notify_all()
+
+    def _look_up(self) -> None:
+        """See that whoever asked for all this is gone."""
+        with self._news:
             self._news.notify_all()
 
     def after_fork_in_child(self) -> None:
@@ -67,7 +80,7 @@ class Ahead:
             with self._news:
                 if self._next:
                     now = self._clock()
-                    self._news.wait(max(0.0, min(GLANCE, min(self._next.values()) - now)))
+                    self._news.wait(max(0.0, min(self._glance, min(self._next.values()) - now)))
 
     def _look(self) -> bool:
         """Renew what is due; whether there is anything left to look after."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +34,11 @@ class Client:
         if self.secret is None:
             return {"client_id": self.id}
         return {"client_id": self.id, "client_secret": self.secret.reveal()} if self.in_body else {}
+
+    @property
+    def ways(self) -> tuple[Client, ...]:
+        """The ways to say it, in order: who does not declare how it wants a secret may take it in the body only."""
+        return (self,) if self.auth is None else (self, replace(self, in_body=True))
 
     @property
     def secrets(self) -> tuple[str, ...]:

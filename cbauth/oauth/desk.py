@@ -2,7 +2,8 @@
 
 Laws:
 
-1. A login is stored before anybody is told that it was made, and every login that was started is told to have ended.
+1. A login is stored before anybody is told that it was made, and every login that was started is told to have ended:
+   one that nobody finishes when its time is over, or, begun by ``authorization_url``, at the next look after that.
 2. At most one login of a target is on its way by ``begin``: a new one cancels the one before.
 3. Whoever asked for an address by ``authorization_url`` can redeem it once, in the time that a login has.
 """
@@ -10,7 +11,7 @@ Laws:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Protocol, TypeVar
@@ -25,7 +26,7 @@ from cbauth.oauth.endpoint import TokenEndpoint, TokenError
 from cbauth.oauth.flow import Authorization, denial
 from cbauth.oauth.local import CallbackServer
 from cbauth.oauth.login import Keep, Login
-from cbauth.oauth.request import AuthorizationRequest
+from cbauth.oauth.request import Answer, AuthorizationRequest
 from cbauth.oauth.revocation import revoke
 from cbauth.oauth.targets import Target
 from cbauth.oauth.userinfo import RefusedError, account_in, ask_user_info
@@ -64,6 +65,7 @@ class Desk:
         self._logins: dict[str, Login] = {}
         self._pending: dict[str, tuple[float, AuthorizationRequest]] = {}
         self._accepted: dict[str, AuthorizationRequest] = {}
+        self._closed = 0
         self._server: CallbackServer | None = None
 
     # a login as an object
@@ -71,6 +73,7 @@ class Desk:
     def begin(self, target: Target) -> Authorization:
         """Start a login with a browser."""
         target.require()
+        closed = self._closed
         endpoints = self._directory.endpoints(target, "authorization", "token")
         self._cancel(target)
         login = Authorization(
@@ -84,12 +87,13 @@ class Desk:
             keep=self._keep,
             ended=lambda end: self._ended(target, end),
         )
-        self._started(target, login)
+        self._started(target, login, closed)
         return login
 
     def begin_device(self, target: Target) -> DeviceAuthorization:
         """Start a login with a code."""
         target.require()
+        closed = self._closed
         endpoints = self._directory.endpoints(target, "device_authorization", "token")
         url = endpoints.device_authorization
         if url is None:
@@ -113,14 +117,19 @@ class Desk:
             ended=lambda end: self._ended(target, end),
             pause=self._sleep,
         )
-        self._started(target, login)
+        self._started(target, login, closed)
         return login
 
-    def _started(self, target: Target, login: Login) -> None:
+    def _started(self, target: Target, login: Login, closed: int) -> None:
         with self._lock:
+            another = self._logins.get(target.id)  # begun at the same moment
             self._logins[target.id] = login
         self._tell("auth:started", target)
         login.start()
+        if another is not None:
+            another.cancel()
+        if self._closed != closed:
+            login.cancel()
 
     def _cancel(self, target: Target) -> None:
         with self._lock:
@@ -141,21 +150,25 @@ class Desk:
         target.require()
         endpoints = self._directory.endpoints(target, "authorization", "token")
         server = self._server
-        redirect_uri = server.redirect_uri if server is not None else target.client.redirect_uris[0]
+        registered = target.client.redirect_uris
+        redirect_uri = next((uri for uri in registered if server is not None and server.receives(uri)), None)
+        redirect_uri = registered[0] if server is None or redirect_uri is None else server.redirect_uri
         request = AuthorizationRequest(target, endpoints, redirect_uri)
         now = monotonic()
         with self._lock:
+            late = [entry[1] for entry in self._pending.values() if entry[0] <= now]
             self._pending = {state: entry for state, entry in self._pending.items() if entry[0] > now}
             self._pending[request.state] = now + self._timeout, request
+        for one in late:
+            self._ended(one.target, LoginError("timeout", "nobody has finished the login in time"))
         self._tell("auth:started", target)
         return request.url
 
-    def start_local_server(self, port: int) -> str:
+    def start_local_server(self, redirect_uris: Sequence[str]) -> str:
         """Listen for the callbacks of such logins."""
         with self._lock:
             if self._server is None:
-                uri = f"http://127.0.0.1:{port}/callback" if port else "http://127.0.0.1/callback"
-                self._server = CallbackServer(uri, self._objection, self._finish)
+                self._server = CallbackServer(redirect_uris, self._objection, self._finish)
             return self._server.redirect_uri
 
     def stop_local_server(self) -> None:
@@ -165,28 +178,26 @@ class Desk:
         if server is not None:
             server.close()
 
-    def handle_callback(self, url: str) -> Credential:
+    def handle_callback(self, url: Secret) -> Credential:
         """Finish the login that a callback belongs to."""
-        if not isinstance(url, str):
-            raise LoginError("wrong_callback", f"give the address as text, not {type(url).__name__}")
         state = _state_in(url)
         with self._lock:
             logins = [login for login in self._logins.values() if isinstance(login, Authorization)]
         for login in logins:
             if login.owns(state):
-                return login.complete(url)
+                return login.complete(url.reveal())
         request = self._request(state)
-        params = request.pasted(url)
+        answer = request.pasted(url)
         self._take(request)
-        return self._redeemed(request, params)
+        return self._redeemed(request, answer)
 
-    def exchange_code(self, target: Target, code: str, state: str) -> Credential:
+    def exchange_code(self, target: Target, code: Secret, state: str) -> Credential:
         """Finish a login with what its callback held."""
         request = self._request(state)
         if request.target.id != target.id:
             raise LoginError("wrong_callback", f"that belongs to a login with {request.target.id}")
         self._take(request)
-        return self._redeemed(request, {"code": code})
+        return self._redeemed(request, Answer(code, "", ""))
 
     def _request(self, state: str) -> AuthorizationRequest:
         now = monotonic()
@@ -220,15 +231,15 @@ class Desk:
     def _finish(self, params: Mapping[str, str]) -> None:
         """Redeem what the server has received."""
         with suppress(CbauthError):  # which was told
-            self._redeemed(self._accepted.pop(params["state"]), params)
+            self._redeemed(self._accepted.pop(params["state"]), Answer.of(params))
 
-    def _redeemed(self, request: AuthorizationRequest, params: Mapping[str, str]) -> Credential:
+    def _redeemed(self, request: AuthorizationRequest, answer: Answer) -> Credential:
         target = request.target
-        denied = denial(params, target.profile_id)
+        denied = denial(answer, target.profile_id)
         try:
             if denied is not None:
                 raise denied
-            credential = self._redeem(request, params["code"])
+            credential = self._redeem(request, answer.code)
             self._keep(credential)
         except CbauthError as error:
             failure = error if isinstance(error, LoginError) else LoginError("failed", str(error))
@@ -240,14 +251,15 @@ class Desk:
 
     # tokens
 
-    def _redeem(self, request: AuthorizationRequest, code: str) -> Credential:
+    def _redeem(self, request: AuthorizationRequest, code: Secret) -> Credential:
         """The login that a code stands for, not stored yet."""
         target = request.target
         endpoint = _without_frames(lambda: self._directory.token_endpoint(target), target)
         return self._credential(
             target,
             _without_frames(
-                lambda: endpoint.exchange(code, request.verifier, request.redirect_uri, target.client.scopes), target
+                lambda: endpoint.exchange(code.reveal(), request.verifier, request.redirect_uri, target.client.scopes),
+                target,
             ),
         )
 
@@ -273,7 +285,9 @@ class Desk:
 
     # user info and revocation
 
-    def user_info(self, target: Target, token: Callable[[], str], renew: Callable[[str, str], None]) -> dict[str, Any]:
+    def user_info(
+        self, target: Target, token: Callable[[], str], renew: Callable[[str, Secret], None]
+    ) -> dict[str, Any]:
         """What the provider says about the user; a token that it refuses is refreshed once."""
         url = self._directory.endpoints(target, "userinfo").userinfo
         if url is None:
@@ -283,7 +297,7 @@ class Desk:
             return ask_user_info(url, first)
         except RefusedError:
             pass
-        renew(target.id, first.reveal())
+        renew(target.id, first)
         return ask_user_info(url, Secret(token()))
 
     def revoke(self, target: Target, credential: Credential) -> str:
@@ -303,9 +317,13 @@ class Desk:
         """End everything that is on its way."""
         self.stop_local_server()
         with self._lock:
-            logins, self._logins, self._pending = tuple(self._logins.values()), {}, {}
+            self._closed += 1
+            logins, self._logins = tuple(self._logins.values()), {}
+            pending, self._pending = tuple(self._pending.values()), {}
         for login in logins:
             login.cancel()
+        for _, request in pending:
+            self._ended(request.target, LoginError("cancelled", "the login was cancelled"))
 
 
 def _without_frames(ask: Callable[[], T], target: Target) -> T:
@@ -325,8 +343,8 @@ def _words(error: LoginError) -> str:
     return f"{error.error}: {error.description}" if error.description else error.error
 
 
-def _state_in(url: str) -> str:
+def _state_in(url: Secret) -> str:
     try:
-        return parse_qs(urlsplit(url.strip()).query).get("state", [""])[0]
+        return parse_qs(urlsplit(url.reveal().strip()).query).get("state", [""])[0]
     except ValueError:
         return ""

@@ -46,6 +46,16 @@ class DeviceCode:
 
 def ask_for_code(url: str, client: Client, scopes: Sequence[str]) -> DeviceCode:
     """Begin (RFC 8628 section 3.1). Raises ``LoginError``."""
+    first, *others = client.ways
+    try:
+        return _ask_as(first, url, scopes)
+    except LoginError as error:
+        if error.error != "invalid_client" or not others:
+            raise
+    return _ask_as(others[0], url, scopes)
+
+
+def _ask_as(client: Client, url: str, scopes: Sequence[str]) -> DeviceCode:
     form = {**client.form, **({"scope": " ".join(scopes)} if scopes else {})}
     form.setdefault("client_id", client.id)
     try:

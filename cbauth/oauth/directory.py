@@ -31,6 +31,7 @@ class Directory:
         self._planned: Mapping[str, Target] = {}
         self._configured: dict[str, Target] = {}
         self._declared: dict[str, tuple[float, Endpoints]] = {}
+        self._in_body: set[tuple[str | None, str | None]] = set()
         self._lock = threading.Lock()
 
     def adopt(self, plan: Plan) -> None:
@@ -39,6 +40,7 @@ class Directory:
 
     def configure(self, target: Target) -> None:
         """Serve a target that was described in Python; it wins over one of the same id in the plan."""
+        self._configured = {name: one for name, one in self._configured.items() if name != target.id}
         self._configured[target.id] = target
 
     def find(self, name: str) -> Target | None:
@@ -57,11 +59,20 @@ class Directory:
         hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(names)) or 'none'}"
         raise ConfigError(f"nobody logs in to {name!r}: {hint}")
 
+    def redirect_uris(self) -> tuple[str, ...]:
+        """Where the providers that were described in Python send browsers to, the latest first."""
+        uris = [uri for target in reversed(self._configured.values()) for uri in target.client.redirect_uris]
+        return tuple(dict.fromkeys(uris))
+
     def name_of(self, key: str) -> str | None:
         """The id under which a stored login is known here; a profile's before a provider's."""
         targets = [target for target in (*self._configured.values(), *self._planned.values()) if target.key == key]
         targets.sort(key=lambda target: target.profile_id is None)
         return targets[0].id if targets else None
+
+    def names_of(self, key: str) -> frozenset[str]:
+        """All ids that a stored login is good for."""
+        return frozenset(t.id for t in (*self._configured.values(), *self._planned.values()) if t.key == key)
 
     def endpoints(self, target: Target, *needed: str) -> Endpoints:
         """The endpoints of a target; the issuer is asked if one that is ``needed`` is not given.
@@ -93,7 +104,8 @@ class Directory:
 
         target.require()
         secret = None if target.secret is None else target.secret.get()
-        return Client(id=target.client.client_id or "", secret=secret, in_body=endpoints.secret_in_body)
+        in_body = endpoints.secret_in_body or (endpoints.token, target.client.client_id) in self._in_body
+        return Client(id=target.client.client_id or "", secret=secret, in_body=in_body)
 
     def token_endpoint(self, target: Target) -> TokenEndpoint:
         """Where the target's tokens come from. Raises ``ConfigError``, ``LoginError``, ``AuthError``."""
@@ -102,7 +114,11 @@ class Directory:
         endpoints = self.endpoints(target, "token")
         if endpoints.token is None:
             raise LoginError("no_token_endpoint", f"provider {target.provider_id} has no token endpoint")
-        return TokenEndpoint(endpoints.token, self.client(target, endpoints))
+        return TokenEndpoint(
+            endpoints.token,
+            self.client(target, endpoints),
+            learned=lambda client: self._in_body.add((endpoints.token, client.id)),
+        )
 
     def after_fork_in_child(self) -> None:
         """A lock that somebody held in the parent is nobody's here."""

@@ -3,17 +3,18 @@
 Laws:
 
 1. Status and shape of an answer are judged before anything in it is believed.
-2. Only ``invalid_grant`` says that a login is lost. Whatever else fails leaves it as it is.
+2. Only ``invalid_grant`` (with GitHub ``bad_refresh_token``) says that a login is lost. Whatever else fails leaves it
+   as it is.
 3. A refresh asks for no scopes, so that it gives what there was (RFC 6749 section 6).
 4. ``client_id`` is sent by public clients; confidential ones send their secret in a header, or in the body where the
-   provider says that it knows only that (RFC 6749 section 2.3.1).
+   provider knows only that: it says so, or refuses the header (RFC 6749 section 2.3.1).
 5. No text made here holds a token, a code or a secret.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -22,13 +23,14 @@ from requests_oauthlib import OAuth2Session
 
 from cbauth.core.tokens import TokenResponse, read_error, read_tokens
 from cbauth.oauth.client import Client
-from cbauth.oauth.transport import harden
+from cbauth.oauth.transport import READ, harden
 from cbauth.outcomes import classify
 from cbauth.outcomes.redaction import brief, redact
 
 __all__ = ["TokenEndpoint", "TokenError"]
 
-LOST = "invalid_grant"
+LOST = frozenset({"invalid_grant", "bad_refresh_token"})
+"""Codes for a grant that is refused: RFC 6749 section 5.2, and what GitHub says of refresh tokens."""
 ACCEPT = {"Accept": "application/json"}
 
 
@@ -50,24 +52,32 @@ class TokenError(Exception):
     @property
     def lost(self) -> bool:
         """Whether the login is gone."""
-        return self.error == LOST
+        return self.error in LOST
 
     def __str__(self) -> str:
         return f"{self.error} ({self.description})" if self.description else self.error
 
 
-class TokenEndpoint:
-    """Exchanges codes, refreshes tokens, redeems device codes."""
+Fetch = Callable[[OAuth2Session, str, Client], object]
+Learned = Callable[[Client], None]
 
-    def __init__(self, url: str, client: Client) -> None:
+
+class TokenEndpoint:
+    """Exchanges codes, refreshes tokens, redeems device codes.
+
+    ``read``: seconds to wait for bytes. ``learned`` is told how the client has to say who it is, if it took two tries.
+    """
+
+    def __init__(self, url: str, client: Client, *, read: float = READ, learned: Learned | None = None) -> None:
         self.url = url
         self._client = client
+        self._read = read
+        self._learned = learned
 
     def exchange(self, code: str, verifier: str, redirect_uri: str, asked: Sequence[str] = ()) -> TokenResponse:
         """Tokens for an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5). Raises ``TokenError``."""
-        client = self._client
 
-        def fetch(session: OAuth2Session, url: str) -> object:
+        def fetch(session: OAuth2Session, url: str, client: Client) -> object:
             return session.fetch_token(
                 url,
                 code=code,
@@ -81,18 +91,16 @@ class TokenEndpoint:
 
     def refresh(self, refresh_token: str, asked: Sequence[str] = ()) -> TokenResponse:
         """New tokens for a refresh token (RFC 6749 section 6). Raises ``TokenError``."""
-        client = self._client
 
-        def fetch(session: OAuth2Session, url: str) -> object:
+        def fetch(session: OAuth2Session, url: str, client: Client) -> object:
             return session.refresh_token(url, refresh_token=refresh_token, auth=client.auth, **client.form)
 
         return self._ask(fetch, asked, (refresh_token,))
 
     def device(self, device_code: str, asked: Sequence[str] = ()) -> TokenResponse:
         """Tokens for a device code, once it was approved (RFC 8628 section 3.4). Raises ``TokenError``."""
-        client = self._client
 
-        def fetch(session: OAuth2Session, url: str) -> object:
+        def fetch(session: OAuth2Session, url: str, client: Client) -> object:
             form = {
                 "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
                 "device_code": device_code,
@@ -102,18 +110,28 @@ class TokenEndpoint:
 
         return self._ask(fetch, asked, (device_code,))
 
-    def _ask(
-        self,
-        fetch: Callable[[OAuth2Session, str], object],
-        asked: Sequence[str],
-        secrets: Sequence[str],
-        **options: Any,
+    def _ask(self, fetch: Fetch, asked: Sequence[str], secrets: Sequence[str], **options: Any) -> TokenResponse:
+        """Have ``fetch`` ask, as a client that says who it is in a way that the provider takes."""
+        first, *others = self._client.ways
+        try:
+            return self._ask_as(first, fetch, asked, secrets, options)
+        except TokenError as error:
+            if error.error != "invalid_client" or not others:
+                raise
+        tokens = self._ask_as(others[0], fetch, asked, secrets, options)
+        self._client = others[0]
+        if self._learned is not None:
+            self._learned(others[0])
+        return tokens
+
+    def _ask_as(
+        self, client: Client, fetch: Fetch, asked: Sequence[str], secrets: Sequence[str], options: Mapping[str, Any]
     ) -> TokenResponse:
         """Have ``fetch`` ask, in a session of its own that forgets all afterwards."""
         answers: list[TokenResponse] = []
 
         def judge(response: requests.Response) -> requests.Response:
-            tokens = _judged(response, asked, (*secrets, *self._client.secrets))
+            tokens = _judged(response, asked, (*secrets, *client.secrets))
             answers.append(tokens)
             # What goes on to oauthlib is what it can read: it chokes on lifetimes that are no whole numbers.
             plain = requests.Response()
@@ -121,11 +139,11 @@ class TokenEndpoint:
             plain.raw = BytesIO(json.dumps({"access_token": tokens.access_token, "token_type": "Bearer"}).encode())
             return plain
 
-        with OAuth2Session(self._client.id, **options) as session:
+        with OAuth2Session(client.id, **options) as session:
             session.register_compliance_hook("access_token_response", judge)
             session.register_compliance_hook("refresh_token_response", judge)
             try:
-                answer = fetch(session, harden(session, self.url))
+                answer = fetch(session, harden(session, self.url, self._read), client)
                 if isinstance(answer, requests.Response):  # of a grant that requests-oauthlib has no method for
                     judge(answer)
             except requests.exceptions.TooManyRedirects:

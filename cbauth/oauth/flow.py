@@ -13,22 +13,23 @@ from cbauth.errors import LoginError
 from cbauth.oauth.credentials import Credential
 from cbauth.oauth.login import Keep, Login, Outcome
 from cbauth.oauth.loopback import Loopback
-from cbauth.oauth.request import AuthorizationRequest
+from cbauth.oauth.request import Answer, AuthorizationRequest
+from cbauth.oauth.settings import an_address
+from cbauth.secrets import Secret
 
 __all__ = ["Authorization", "Redeem", "denial"]
 
-Redeem = Callable[[AuthorizationRequest, str], Credential]
+Redeem = Callable[[AuthorizationRequest, Secret], Credential]
 """Exchanges the code of a callback. Raises ``LoginError``."""
 
 
-def denial(params: Mapping[str, str], profile_id: str | None) -> LoginError | None:
+def denial(answer: Answer, profile_id: str | None) -> LoginError | None:
     """The provider's "no" in a callback (RFC 6749 section 4.1.2.1), made fit to be shown."""
     from cbauth.outcomes.redaction import brief, redact
 
-    if not params.get("error"):
+    if not answer.error:
         return None
-    said = params.get("error_description", "")
-    return LoginError(brief(redact(params["error"])), brief(redact(said)), profile_id=profile_id)
+    return LoginError(brief(redact(answer.error)), brief(redact(answer.description)), profile_id=profile_id)
 
 
 class Authorization(Login):
@@ -53,7 +54,7 @@ class Authorization(Login):
         super().__init__(name, profile_id, expires_at, seconds, keep, ended)
         self._redeem = redeem
         self._taken = threading.Lock()
-        self._params: Mapping[str, str] | None = None
+        self._answered: Answer | None = None
         self._loopback = Loopback(redirect_uris, self._accept)
         try:
             self._request = request(self._loopback.redirect_uri)
@@ -80,29 +81,27 @@ class Authorization(Login):
 
         Raises ``LoginError``: if it is the wrong address the login goes on waiting, else with how the login ended.
         """
-        self.hand_in(pasted_url)
+        url, pasted_url = an_address(pasted_url), ""  # frames of errors must not show it
+        self.hand_in(url)
         return self.wait()
 
-    def hand_in(self, pasted_url: str) -> None:
+    def hand_in(self, pasted: Secret) -> None:
         """``complete``, for those who do not wait. Raises ``LoginError`` if it is the wrong address."""
-        if not isinstance(pasted_url, str):
-            raise LoginError("wrong_callback", f"give the address as text, not {type(pasted_url).__name__}")
-        params = self._request.pasted(pasted_url)
-        if self.done or not self._take(params):
+        if self.done or not self._take(self._request.pasted(pasted)):
             raise LoginError("already_answered", "this login has had its answer", profile_id=self.profile_id)
         self._loopback.close()
 
     def _accept(self, params: Mapping[str, str]) -> str | None:
         """Whether the server takes a callback: the reason if not."""
         why = self._request.objection(params)
-        return why or (None if self._take(params) else "the login has had its answer")
+        return why or (None if self._take(Answer.of(params)) else "the login has had its answer")
 
-    def _take(self, params: Mapping[str, str]) -> bool:
+    def _take(self, answer: Answer) -> bool:
         """Take the one answer that counts."""
         with self._taken:
-            if self._params is not None or self._stopped is not None:
+            if self._answered is not None or self._stopped is not None:
                 return False
-            self._params = params
+            self._answered = answer
             return True
 
     def _wake(self) -> None:
@@ -115,13 +114,13 @@ class Authorization(Login):
         finally:
             self._loopback.close()
         with self._taken:
-            params = self._params
-            if params is None:
+            answer = self._answered
+            if answer is None or self._stopped is not None:
                 raise self._stopped or self._late()
-        denied = denial(params, self.profile_id)
+        denied = denial(answer, self.profile_id)
         if denied is not None:
             raise denied
-        return self._redeem(self._request, params["code"])
+        return self._redeem(self._request, answer.code)
 
     def __repr__(self) -> str:
         return f"<Authorization for {self.id}, returning to {self.redirect_uri}>"

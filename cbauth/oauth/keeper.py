@@ -14,29 +14,37 @@ Laws:
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from cbauth.core.tokens import TokenResponse, expired, renew_at
+from cbauth.core.tokens import TokenResponse, renew_at
 from cbauth.errors import AuthError, CbauthError, ConfigError, LoginError, LoginRequiredError, RefreshError, StoreError
 from cbauth.oauth.credentials import Credential, CredentialStore
+from cbauth.oauth.lifetimes import due, life, over, renewed
 from cbauth.oauth.targets import Target
+from cbauth.oauth.uninterrupted import uninterrupted
 from cbauth.secrets import Secret
 
 if TYPE_CHECKING:
     from cbauth.oauth.endpoint import TokenEndpoint, TokenError
 
-__all__ = ["Held", "Keeper", "Told", "due", "renewed"]
+__all__ = ["Held", "Keeper", "Told"]
 
 PATIENCE = 90.0
 """Seconds to wait for somebody else's refresh, which gives up sooner."""
+FAREWELL = 10.0
+"""Seconds that the end of a program waits for a refresh in another thread."""
 PAUSE = 30.0
 """Seconds between two tries to renew a token that is still good."""
 
+Renewal = tuple[Credential, str | None, AuthError | None]
+"""A login with new tokens, which event that is, and why it has none."""
 Told = Callable[[str, Target, Credential | None], None]
 """Told what has happened, by the event's name, when no lock is held."""
 
@@ -75,6 +83,13 @@ class _Failure(NamedTuple):
     error: AuthError
 
 
+class _Ended(NamedTuple):
+    """A login that is lost: the access token it had, and since when (epoch seconds) that one is refused as well."""
+
+    access_token: Secret
+    refused_at: float | None
+
+
 class Keeper:
     """The logins in one store. ``endpoint`` gives a target's token endpoint; ``sleep`` waits between two tries."""
 
@@ -97,8 +112,11 @@ class Keeper:
         self._locks: dict[str, threading.Lock] = {}
         self._failures: dict[str, _Failure] = {}
         self._again_at: dict[str, float] = {}
-        self._ended: dict[str, Secret] = {}
+        self._ended: dict[str, _Ended] = {}
         self._unsaved: dict[str, tuple[Secret | None, Credential]] = {}
+        self._changes = 0
+        self._holding = threading.Lock()
+        _all.add(self)
 
     # reading
 
@@ -116,11 +134,13 @@ class Keeper:
         return seen.credential
 
     def read(self, key: str) -> Credential | None:
-        """The login as it is now, without its refresh token if that is known to be refused. Raises ``StoreError``."""
+        """The login as it is now, without what is known to be refused. Raises ``StoreError``."""
         store = self._open()
         credential = self._newest(store, key)
-        if credential is not None and self._ended.get(key) == credential.access_token:
-            credential = replace(credential, refresh_token=None)
+        ended = self._ended.get(key)
+        if credential is not None and ended is not None and ended.access_token == credential.access_token:
+            ends = credential.expires_at if ended.refused_at is None else ended.refused_at
+            credential = replace(credential, refresh_token=None, expires_at=ends)
         self._seen[key] = _Seen(monotonic() + store.fresh_for, credential)
         return credential
 
@@ -148,17 +168,18 @@ class Keeper:
         Raises ``LoginRequiredError`` when only a person can help, ``RefreshError`` when it cannot be had, and
         ``StoreError``.
         """
+        changes = self._changes
         credential = self.read(target.key)
         now = self._clock()
         if credential is None:
             raise LoginRequiredError(target.id, command=target.command)
         if not due(target, credential, now):
-            return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before))
-        if not expired(credential.expires_at, credential.received_at, now):
-            return self._renewed_early(target, credential, now)
-        return self._hold_new(target, self.renew(target, lambda found: not due(target, found, self._clock())))
+            return self._hold(target, credential, renew_at(*life(credential), target.client.refresh_before), changes)
+        if not over(credential, now):
+            return self._renewed_early(target, credential, now, changes)
+        return self.renew(target, lambda found: not due(target, found, self._clock())).access_token.reveal()
 
-    def _renewed_early(self, target: Target, credential: Credential, now: float) -> str:
+    def _renewed_early(self, target: Target, credential: Credential, now: float, changes: int) -> str:
         """The token if it cannot be renewed right now, else the new one."""
         if credential.refreshable and now >= self._again_at.get(target.key, now):
             try:
@@ -167,34 +188,54 @@ class Keeper:
                 _log.info("the token of %s is still good, but could not be renewed: %s", target.id, error)
                 self._again_at[target.key] = now + PAUSE
             else:
-                return self._hold_new(target, new)
+                return new.access_token.reveal()
         end = credential.expires_at or now
-        return self._hold(target, credential, min(end, max(now, self._again_at.get(target.key, end))))
+        return self._hold(target, credential, min(end, max(now, self._again_at.get(target.key, end))), changes)
 
-    def _hold_new(self, target: Target, credential: Credential) -> str:
-        return self._hold(target, credential, renew_at(*_life(credential), target.client.refresh_before))
+    def _hold(self, target: Target, credential: Credential, until: float, changes: int) -> str:
+        """Give a token out, and keep it at hand for as long as nobody can have changed it unseen.
 
-    def _hold(self, target: Target, credential: Credential, until: float) -> str:
-        """Give a token out, and keep it at hand for as long as nobody can have changed it unseen."""
+        ``changes``: how many there had been when it was read. Whoever has changed something since is not undone.
+        """
         now = self._clock()
         token = credential.access_token.reveal()
-        self.held[target.id] = Held(now, min(until, now + self._open().fresh_for), token)
+        with self._holding:
+            if self._changes == changes:
+                self.held[target.id] = Held(now, min(until, now + self._open().fresh_for), token)
         return token
 
     # refreshing
 
-    def renew(self, target: Target, good: Callable[[Credential], bool], *, early: bool = False) -> Credential:
-        """The login with new tokens, unless somebody has already put ``good`` ones there. ``early``: try once, now.
+    def renew(
+        self,
+        target: Target,
+        good: Callable[[Credential], bool],
+        *,
+        early: bool = False,
+        refused: Secret | None = None,
+    ) -> Credential:
+        """The login with new tokens, unless somebody has already put ``good`` ones there.
 
-        Raises ``LoginRequiredError``, ``RefreshError``, ``StoreError``.
+        ``early``: try once, now. ``refused``: the access token that somebody did not accept. Raises
+        ``LoginRequiredError``, ``RefreshError``, ``StoreError``.
         """
-        patience = 0.0 if early else PATIENCE
         begun = monotonic()
+        # An interrupt between the provider's answer and its storing would cost the login.
+        credential, happened, error = uninterrupted(lambda: self._renewed(target, good, early, refused, begun))
+        if happened is not None:
+            self._told(happened, target, credential)
+        if error is not None:
+            raise error
+        return credential
+
+    def _renewed(
+        self, target: Target, good: Callable[[Credential], bool], early: bool, refused: Secret | None, begun: float
+    ) -> Renewal:
+        """``renew`` with the lock of the login in hand. ``begun``: when it was asked for (monotonic seconds)."""
+        patience = 0.0 if early else PATIENCE
         lock = self._locks.setdefault(target.key, threading.Lock())
         if not lock.acquire(timeout=patience):
             raise RefreshError(f"the token of {target.id} is being refreshed", temporary=True, profile_id=target.id)
-        happened: str | None = None
-        credential: Credential | None = None
         try:
             failure = self._failures.get(target.key)
             if failure is not None and failure.at > begun:
@@ -202,16 +243,14 @@ class Keeper:
             with self._open().lock(target.key, patience):
                 credential = self._stored(target)
                 if good(credential):
-                    return credential
-                credential, happened, error = self._refreshed(target, credential, early)
-            if error is not None:
-                self._failures[target.key] = _Failure(monotonic(), error)
-                raise error
-            return credential
+                    return credential, None, None
+                renewal = self._refreshed(target, credential, early, refused)
+            error = renewal[2]
+            if error is not None and not early:  # others have more patience
+                self._failures[target.key] = _Failure(monotonic(), _again(error))
+            return renewal
         finally:
             lock.release()
-            if happened is not None:
-                self._told(happened, target, credential)
 
     def _stored(self, target: Target) -> Credential:
         credential = self.read(target.key)
@@ -219,13 +258,11 @@ class Keeper:
             raise LoginRequiredError(target.id, command=target.command)
         return credential
 
-    def _refreshed(
-        self, target: Target, credential: Credential, early: bool
-    ) -> tuple[Credential, str | None, AuthError | None]:
-        """The login with new tokens; which event that is; why not."""
+    def _refreshed(self, target: Target, credential: Credential, early: bool, refused: Secret | None) -> Renewal:
         for _ in range(2):
             if credential.refresh_token is None:
-                return credential, self._end(target, credential), self._over(target, "the login has expired")
+                why = "the login has expired" if refused is None else "the provider no longer accepts the login"
+                return credential, self._end(target, credential, refused), self._over(target, why)
             answer = self._ask(target, credential, early)
             if isinstance(answer, TokenResponse):
                 new = renewed(credential, answer, self._clock())
@@ -239,7 +276,8 @@ class Keeper:
             credential = found  # by somebody who does not know our locks: another machine, or another program
             if not due(target, found, self._clock()):
                 return found, None, None
-        return credential, self._end(target, credential), self._over(target, "the provider no longer accepts the login")
+        why = "the provider no longer accepts the login"
+        return credential, self._end(target, credential, refused), self._over(target, why)
 
     def _ask(self, target: Target, credential: Credential, early: bool) -> TokenResponse | AuthError | None:
         """What the token endpoint answers; ``None`` when it says that the login is lost."""
@@ -258,13 +296,16 @@ class Keeper:
             return answer
         return None if answer.lost else _refusal(what, target, answer)
 
-    def _end(self, target: Target, credential: Credential) -> str | None:
+    def _end(self, target: Target, credential: Credential, refused: Secret | None) -> str | None:
         """Remember that a login is lost; the event, unless that was told before."""
-        if self._ended.get(target.key) == credential.access_token:
-            return None
-        self._ended[target.key] = credential.access_token
-        self._seen.pop(target.key, None)
-        return "token:expired"
+        known = self._ended.get(target.key)
+        told = known is not None and known.access_token == credential.access_token
+        refused_at = known.refused_at if known is not None and told else None
+        if refused == credential.access_token:
+            refused_at = self._clock()
+        self._ended[target.key] = _Ended(credential.access_token, refused_at)
+        self._forget(target.key)
+        return None if told else "token:expired"
 
     def _over(self, target: Target, reason: str) -> LoginRequiredError:
         return LoginRequiredError(target.id, command=target.command, reason=reason)
@@ -305,35 +346,24 @@ class Keeper:
         """Look again: something has changed."""
         self._seen.pop(key, None)
         self._again_at.pop(key, None)
-        self.held.clear()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Have no token at hand; nobody who has read one before puts it there."""
+        with self._holding:
+            self._changes += 1
+            self.held.clear()
+
+    def finish(self, until: float) -> None:
+        """Wait for the refreshes that are under way, until then at most (monotonic seconds)."""
+        for lock in tuple(self._locks.values()):
+            if lock.acquire(timeout=max(0.0, until - monotonic())):
+                lock.release()
 
     def after_fork_in_child(self) -> None:
         """Locks that somebody held in the parent are nobody's here."""
         self._locks = {}
-
-
-def due(target: Target, credential: Credential, now: float) -> bool:
-    """Whether a token should be renewed at ``now``."""
-    start = renew_at(*_life(credential), target.client.refresh_before)
-    return now >= start or expired(credential.expires_at, credential.received_at, now)
-
-
-def renewed(credential: Credential, answer: TokenResponse, now: float) -> Credential:
-    """The login with what came of a refresh; what the answer does not name stays (RFC 6749 section 6)."""
-    return replace(
-        credential,
-        access_token=Secret(answer.access_token),
-        refresh_token=Secret(answer.refresh_token) if answer.refresh_token else credential.refresh_token,
-        scopes=answer.scopes,
-        expires_at=None if answer.lifetime is None else now + answer.lifetime,
-        lifetime=answer.lifetime,
-        received_at=now,
-        extra={**credential.extra, **answer.extra},
-    )
-
-
-def _life(credential: Credential) -> tuple[float | None, float | None]:
-    return credential.expires_at, credential.lifetime
+        self._holding = threading.Lock()
 
 
 def _refusal(what: str, target: Target, error: TokenError) -> RefreshError:
@@ -346,3 +376,14 @@ def _again(error: AuthError) -> AuthError:
         return LoginRequiredError(error.profile_id or "", command=error.command, reason=error.reason)
     temporary = isinstance(error, RefreshError) and error.temporary
     return RefreshError(error.message, temporary=temporary, profile_id=error.profile_id)
+
+
+_all: weakref.WeakSet[Keeper] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish() -> None:
+    """Programs that end cut their threads off: between a provider's answer and its storing, that would cost a login."""
+    until = monotonic() + FAREWELL
+    for keeper in tuple(_all):
+        keeper.finish(until)

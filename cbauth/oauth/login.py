@@ -17,6 +17,7 @@ from time import monotonic
 from typing import NoReturn
 
 from cbauth.errors import AuthError, CbauthError, LoginError, StoreError
+from cbauth.forks import in_child
 from cbauth.oauth.credentials import Credential
 
 __all__ = ["Keep", "Login", "Outcome"]
@@ -53,6 +54,7 @@ class Login(ABC):
         self._stopped: LoginError | None = None
         self._credential: Credential | None = None
         self._error: LoginError | None = None
+        in_child(self)
 
     def start(self) -> None:
         """Let it run."""
@@ -134,13 +136,15 @@ class Login(ABC):
             end = LoginError("failed", str(error), profile_id=self.profile_id)
         except Exception as error:  # its text may hold anything
             end = LoginError("failed", f"internal fault: {type(error).__name__}", profile_id=self.profile_id)
-        self._ended(end)
-        with self._news:
-            if isinstance(end, Credential):
-                self._credential = end
-            else:
-                self._error = end
-            self._news.notify_all()
+        try:
+            self._ended(end)
+        finally:
+            with self._news:
+                if isinstance(end, Credential):
+                    self._credential = end
+                else:
+                    self._error = end
+                self._news.notify_all()
 
     def _answer(self) -> Credential:
         if self._credential is not None:
@@ -150,3 +154,11 @@ class Login(ABC):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a login on its way cannot be pickled or copied")
+
+    def after_fork_in_child(self) -> None:
+        """It goes on in the parent; here nobody works at it, so nobody may wait for it."""
+        self._news = threading.Condition()
+        if not self.done:
+            self._stopped = self._error = LoginError(
+                "forked", "the login goes on in the process that began it", profile_id=self.profile_id
+            )

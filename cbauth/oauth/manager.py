@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from cbauth.config import builtin_providers
-from cbauth.core.tokens import expired, renew_at
-from cbauth.errors import ConfigError, LoginRequiredError
+from cbauth.core.tokens import renew_at
+from cbauth.errors import ConfigError, LoginError, LoginRequiredError
 from cbauth.events import Event, EventBus, Handler
+from cbauth.forks import in_child
 from cbauth.oauth.ahead import GLANCE, Ahead
 from cbauth.oauth.credentials import Credential, CredentialStore
 from cbauth.oauth.directory import Directory
-from cbauth.oauth.keeper import Keeper, due
+from cbauth.oauth.keeper import Keeper
+from cbauth.oauth.lifetimes import due, over
 from cbauth.oauth.pkce import PKCEChallenge, generate_pkce
-from cbauth.oauth.settings import a_number, a_port, client_from, open_store
+from cbauth.oauth.settings import a_function, a_number, a_port, a_secret, an_address, client_from, open_store
 from cbauth.oauth.targets import Target
 from cbauth.plan import OAuthClient, Plan
-from cbauth.secrets import Given
+from cbauth.secrets import Secret
 
 if TYPE_CHECKING:
     from cbauth.oauth.desk import Desk
@@ -35,6 +36,8 @@ __all__ = ["OAuthManager"]
 
 SHORT = 60.0
 """Tokens that live shorter (seconds) are renewed when they are asked for, not ahead."""
+
+SignedIn = Callable[[frozenset[str]], None]
 
 _log = logging.getLogger("cbauth.oauth")
 
@@ -63,8 +66,9 @@ class OAuthManager:
         self._port = a_port(port)
         self._timeout = a_number(login_timeout, "login_timeout")
         self._before = a_number(refresh_before, "refresh_before")
-        if not callable(clock):
-            raise ConfigError(f"clock has to be a function that gives epoch seconds, not {type(clock).__name__}")
+        a_function(clock, "clock")
+        if sleep is not None:
+            a_function(sleep, "sleep")
         self._clock = clock
         self._sleep = sleep
         self._bus = EventBus()
@@ -80,12 +84,15 @@ class OAuthManager:
         self._held = self._keeper.held
         self._ahead = Ahead(self._renew_ahead, clock)
         self._desk: Desk | None = None
-        _all.add(self)
+        self._signed_in: weakref.ref[SignedIn] | None = None
+        in_child(self)
 
     @classmethod
-    def over(cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time) -> Self:
+    def over(
+        cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time, login_timeout: float = 300
+    ) -> Self:
         """The manager of a toolkit: it serves the plan's profiles and tells its events with all others."""
-        manager = cls(store=plan.credentials, clock=clock)
+        manager = cls(store=plan.credentials, clock=clock, login_timeout=login_timeout)
         manager._bus = bus
         manager.adopt(plan)
         return manager
@@ -93,7 +100,7 @@ class OAuthManager:
     def adopt(self, plan: Plan) -> None:
         """Serve the profiles and providers of ``plan`` instead of those before. Where logins are kept stays."""
         self._directory.adopt(plan)
-        self._held.clear()
+        self._keeper.let_go()
 
     # who can log in
 
@@ -117,6 +124,7 @@ class OAuthManager:
         """
         if not isinstance(provider_id, str) or not provider_id:
             raise ConfigError(f"a provider's id has to be text, not {type(provider_id).__name__}")
+        secret, client_secret = a_secret(client_secret, provider_id), None
         known = builtin_providers().get(provider_id)
         base = (known.oauth if known is not None else None) or OAuthClient()
         settings = {"redirect_uri": redirect_uri, "scopes": scopes, "refresh_before": self._before, **endpoints}
@@ -129,10 +137,10 @@ class OAuthManager:
                 provider_id=provider_id,
                 provider_name=known.name if known is not None else provider_id,
                 client=client,
-                secret=None if client_secret is None else Given(client_secret),
+                secret=secret,
             )
         )
-        self._held.clear()
+        self._keeper.let_go()
 
     # logging in
 
@@ -163,9 +171,11 @@ class OAuthManager:
     def start_local_server(self) -> str:
         """Receive the callbacks of ``get_authorization_url`` on this machine; gives the redirect URI that is used then.
 
-        It listens on ``port``, or on any free one. Raises ``LoginError`` with ``port_in_use``.
+        It listens where the providers that were configured here want it, else on ``port``, or on any free one. Raises
+        ``LoginError`` with ``port_in_use``.
         """
-        return self._front().start_local_server(self._port or 0)
+        usual = f"http://127.0.0.1:{self._port}/callback" if self._port else "http://127.0.0.1/callback"
+        return self._front().start_local_server(self._directory.redirect_uris() or (usual,))
 
     def stop_local_server(self) -> None:
         """Free the port."""
@@ -174,11 +184,15 @@ class OAuthManager:
 
     def handle_callback(self, url: str) -> Credential:
         """Finish the login whose callback ``url`` is. Raises ``LoginError``; with a wrong address the login goes on."""
-        return self._front().handle_callback(url)
+        given, url = an_address(url), ""  # frames of errors must not show it
+        return self._front().handle_callback(given)
 
     def exchange_code(self, provider_id: str, code: str, state: str) -> Credential:
         """Finish a login with the code and state of its callback. Raises ``LoginError``."""
-        return self._front().exchange_code(self._directory.target(provider_id), code, state)
+        if not (isinstance(code, str) and code and isinstance(state, str)):
+            raise LoginError("wrong_callback", "give the code and the state of the callback as texts")
+        given, code = Secret(code), ""  # frames of errors must not show it
+        return self._front().exchange_code(self._directory.target(provider_id), given, state)
 
     # tokens
 
@@ -197,20 +211,33 @@ class OAuthManager:
         """Refresh now, whatever the clock says. Raises as ``get_access_token`` does."""
         return self._keeper.renew(self._known(credential_id), lambda found: False)
 
-    def renew(self, credential_id: str, refused: str) -> None:
+    def renew(self, credential_id: str, refused: Secret) -> None:
         """Replace an access token that was refused, unless somebody has done so since. Raises likewise."""
         target = self._known(credential_id)
         self._keeper.renew(
-            target, lambda found: found.access_token.reveal() != refused and not self._is_due(target, found)
+            target,
+            lambda found: found.access_token != refused and not self._is_due(target, found),
+            refused=refused,
         )
 
     def schedule_refresh(self, credential_id: str) -> None:
         """Renew the token ahead of its end from now on, in the background, until ``close()`` or ``logout()``."""
         self._ahead.add(credential_id)
 
+    def on_signed_in(self, call: SignedIn) -> None:
+        """Call a bound method with the ids that a login is good for, before ``auth:success`` is told.
+
+        It is forgotten with its object.
+        """
+        self._signed_in = weakref.WeakMethod(call)
+
+    def keep_fresh(self, credential_ids: Iterable[str]) -> None:
+        """Renew the tokens of these ahead of their end from now on, and those of no others."""
+        self._ahead.keep(set(credential_ids))
+
     def is_token_expired(self, credential: Credential) -> bool:
         """Whether the access token is past its end."""
-        return expired(credential.expires_at, credential.received_at, self._clock())
+        return over(credential, self._clock())
 
     # logins
 
@@ -270,7 +297,7 @@ class OAuthManager:
         return self._bus.on(event, handler)
 
     def close(self) -> None:
-        """Cancel the logins on their way, free their ports, renew nothing any more. Stored logins stay."""
+        """Cancel the logins on their way, free their ports, renew nothing ahead any more. Stored logins stay."""
         self._ahead.close()
         if self._desk is not None:
             self._desk.close()
@@ -330,6 +357,9 @@ class OAuthManager:
         self._tell(name, target, until=None if credential is None else credential.expires_at)
 
     def _tell(self, name: str, target: Target, *, error: str | None = None, until: float | None = None) -> None:
+        welcome = self._signed_in() if name == "auth:success" and self._signed_in is not None else None
+        if welcome is not None:
+            welcome(self._directory.names_of(target.key))
         if self._bus.listening:
             event = Event(
                 name=name,
@@ -341,7 +371,8 @@ class OAuthManager:
             )
             self._bus.publish([event])
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """Threads, and the locks that they hold, are the parent's."""
         self._opening = threading.Lock()
         self._directory.after_fork_in_child()
         self._keeper.after_fork_in_child()
@@ -354,15 +385,3 @@ def _with_port(uri: str, port: int) -> str:
 
     place = Place.of(uri)
     return uri if place.port else replace(place, port=port).uri
-
-
-_all: weakref.WeakSet[OAuthManager] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for manager in tuple(_all):
-        manager._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

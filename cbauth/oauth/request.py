@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hmac import compare_digest
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from requests_oauthlib import OAuth2Session
@@ -21,14 +22,23 @@ from cbauth.errors import ConfigError, LoginError
 from cbauth.oauth.discovery import Endpoints
 from cbauth.oauth.loopback.callback import Place, RequestError
 from cbauth.oauth.pkce import generate_pkce, generate_state
-from cbauth.oauth.targets import Target
+from cbauth.oauth.targets import PROTECTED, Target
+from cbauth.secrets import Secret
 
-__all__ = ["AuthorizationRequest"]
+__all__ = ["Answer", "AuthorizationRequest"]
 
-PROTECTED = frozenset(
-    {"client_id", "client_secret", "code_challenge", "code_challenge_method", "redirect_uri", "response_mode"}
-    | {"response_type", "scope", "state", "request", "request_uri"}
-)
+
+class Answer(NamedTuple):
+    """What a callback says: a code, or an error."""
+
+    code: Secret
+    error: str
+    description: str
+
+    @classmethod
+    def of(cls, params: Mapping[str, str]) -> Answer:
+        """The answer in the parameters of a callback."""
+        return cls(Secret(params.get("code", "")), params.get("error", ""), params.get("error_description", ""))
 
 
 class AuthorizationRequest:
@@ -48,6 +58,7 @@ class AuthorizationRequest:
         if taken:
             raise ConfigError(f"extra_params of provider {target.provider_id} must not set {', '.join(taken)}")
         self.target = target
+        Place.of(redirect_uri)  # which leads to this machine
         self.redirect_uri = redirect_uri
         self._pkce = generate_pkce()
         self._state = generate_state()
@@ -96,26 +107,31 @@ class AuthorizationRequest:
             return "it comes from another issuer"
         return None
 
-    def pasted(self, url: str) -> dict[str, str]:
-        """The parameters of a callback that a person has copied. Raises ``LoginError``: the login goes on."""
+    def pasted(self, url: Secret) -> Answer:
+        """The answer in the address that a person has copied. Raises ``LoginError``: the login goes on."""
+        found = self._read(url)
+        if isinstance(found, Answer):
+            return found
         advice = "copy the whole address of the page that the login ended on"
+        raise LoginError("wrong_callback", f"{found}; {advice}", profile_id=self.target.profile_id)
+
+    def _read(self, url: Secret) -> Answer | str:
+        """The answer in an address, or what is wrong with it."""
         place = Place.of(self.redirect_uri)
         try:
-            parts = urlsplit(url.strip())
+            parts = urlsplit(url.reveal().strip())
             host = parts.netloc.encode("ascii")
             target = urlunsplit(("", "", parts.path or "/", parts.query, "")).encode("ascii")
         except ValueError:
-            raise LoginError("wrong_callback", f"that is no address; {advice}") from None
+            return "that is no address"
         if parts.scheme != "http":
-            raise LoginError("wrong_callback", f"that address does not begin with {place.before}; {advice}")
+            return f"that address does not begin with {place.before}"
         try:
             params = place.callback(b"GET " + target + b" HTTP/1.1\r\nHost: " + host)
         except RequestError as error:
-            raise LoginError("wrong_callback", f"that is not where this login ends: {error.why}; {advice}") from None
+            return f"that is not where this login ends: {error.why}"
         why = self.objection(params)
-        if why is not None:
-            raise LoginError("wrong_callback", f"that belongs to another login: {why}; {advice}")
-        return params
+        return Answer.of(params) if why is None else f"that belongs to another login: {why}"
 
 
 def _url(client_id: str, endpoint: str, redirect_uri: str, scopes: tuple[str, ...], params: Mapping[str, str]) -> str:

@@ -16,6 +16,8 @@ __all__ = ["ask_patiently"]
 TRIES = 4
 LONGEST = 30.0
 """Seconds of waiting in all, however patient the provider asks us to be."""
+LAST = 45.0
+"""Seconds after which no new try begins, so that those who wait for this one's end see it in time."""
 _BACKOFF = tenacity.wait_exponential(multiplier=0.5, max=8.0) + tenacity.wait_random(0.0, 0.5)
 
 
@@ -31,7 +33,7 @@ def ask_patiently(
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_help),
         wait=_pause,
-        stop=lambda state: once or state.attempt_number >= TRIES or state.idle_for + _pause(state) > LONGEST,
+        stop=lambda state: once or state.attempt_number >= TRIES or _too_long(state),
         sleep=sleep or time.sleep,
         reraise=True,
     )
@@ -43,6 +45,11 @@ def ask_patiently(
 
 def _may_help(error: BaseException) -> bool:
     return isinstance(error, TokenError) and error.temporary
+
+
+def _too_long(state: tenacity.RetryCallState) -> bool:
+    pause = _pause(state)
+    return state.idle_for + pause > LONGEST or (state.seconds_since_start or 0.0) + pause > LAST
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

@@ -19,6 +19,15 @@ def revoke(url: str, client: Client, token: Secret, kind: str) -> str:
 
     A token that the provider does not know counts as forgotten (RFC 7009 section 2.2).
     """
+    trouble = ""
+    for one in client.ways:
+        trouble = _ask_as(one, url, token, kind)
+        if not trouble.startswith("HTTP 401"):
+            break
+    return trouble
+
+
+def _ask_as(client: Client, url: str, token: Secret, kind: str) -> str:
     form = {"token": token.reveal(), "token_type_hint": kind, **client.form}
     try:
         with Session() as session:

@@ -10,13 +10,14 @@ from types import MappingProxyType
 from typing import Any
 
 from cbauth.config.suggest import nearest
-from cbauth.errors import ConfigError
+from cbauth.errors import ConfigError, LoginError
 from cbauth.oauth.credentials import CredentialStore, MemoryCredentials, open_credentials
 from cbauth.oauth.loopback.callback import Place
-from cbauth.oauth.targets import ENDPOINTS
+from cbauth.oauth.targets import ENDPOINTS, PROTECTED
 from cbauth.plan import OAuthClient
+from cbauth.secrets import Given, Secret
 
-__all__ = ["a_number", "a_port", "client_from", "open_store"]
+__all__ = ["a_function", "a_number", "a_port", "a_secret", "an_address", "client_from", "open_store"]
 
 METHODS = ("load", "save", "delete", "all", "lock")
 FURTHER = (*ENDPOINTS, "extra_params", "refresh_before")
@@ -34,6 +35,30 @@ def a_number(value: object, what: str, least: float = 0.0) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= least:
         return float(value)
     raise ConfigError(f"{what} has to be a number of seconds, not {value!r}")
+
+
+def an_address(url: object) -> Secret:
+    """What a person has pasted: it holds a code. Raises ``LoginError`` for what is no text."""
+    if isinstance(url, str):
+        return Secret(url)
+    raise LoginError("wrong_callback", f"give the address as text, not {type(url).__name__}")
+
+
+def a_function(value: object, what: str) -> None:
+    """Raise ``ConfigError`` for what cannot be called."""
+    if not callable(value):
+        raise ConfigError(f"{what} has to be a function, not {type(value).__name__}")
+
+
+def a_secret(value: object, provider_id: str) -> Given | None:
+    """A client's secret, or ``None`` for a public client."""
+    if value is None:
+        return None
+    if not isinstance(value, str | Secret) or not value:
+        kind = f"not {type(value).__name__}" if value else "and not empty: leave it out for a public client"
+        del value  # tracebacks must not show it
+        raise ConfigError(f"provider {provider_id}: client_secret has to be text, {kind}")
+    return Given(value)
 
 
 def open_store(store: CredentialStore | str | None, path: Path | str | None) -> CredentialStore:
@@ -88,6 +113,8 @@ def client_from(provider_id: str, known: OAuthClient, client_id: object, setting
 
 def _redirects(value: object) -> tuple[str, ...]:
     uris = (value,) if isinstance(value, str) else _texts(value, "redirect_uri")
+    if not uris:
+        raise ConfigError("redirect_uri has to name at least one address to return to")
     for uri in uris:
         Place.of(uri)
     return uris
@@ -108,6 +135,9 @@ def _texts(value: object, name: str) -> tuple[str, ...]:
 def _params(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"extra_params has to be a mapping, not {type(value).__name__}")
+    taken = sorted(PROTECTED & set(value))
+    if taken:
+        raise ConfigError(f"extra_params must not set {', '.join(taken)}: that is what protects a login")
     return {
         _text(name, "a name in extra_params"): _text(text, "a value in extra_params") for name, text in value.items()
     }

@@ -4,8 +4,8 @@ Laws:
 
 1. Only https is spoken, and http to this very machine (RFC 8252 section 8.3); no environment variable changes that.
 2. No redirect is followed: a token endpoint that redirects is not the token endpoint.
-3. Connecting takes at most ``CONNECT`` seconds, waiting for bytes ``READ``, an answer as a whole ``WHOLE`` and ``MOST``
-   bytes.
+3. Connecting takes at most ``CONNECT`` seconds, waiting for bytes ``READ``, an answer as a whole ``WHOLE`` (or twice
+   the wait for bytes, if that is less) and ``MOST`` bytes.
 4. What libraries log about requests and answers, tokens and all, is dropped before anybody sees it.
 """
 
@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from cbauth.errors import ConfigError
 
-__all__ = ["Session", "allow", "harden", "is_loopback"]
+__all__ = ["READ", "Session", "allow", "harden", "is_loopback"]
 
 CONNECT, READ, WHOLE = 5.0, 20.0, 30.0
 MOST = 1024 * 1024
@@ -61,8 +61,10 @@ def allow(url: str, what: str) -> str:
     return url
 
 
-def harden(session: requests.Session, url: str) -> str:
+def harden(session: requests.Session, url: str, read: float = READ) -> str:
     """Make ``session`` keep the laws on its way to ``url``; gives the URL to ask it for.
+
+    ``read``: seconds to wait for bytes.
 
     oauthlib takes no http URL at all, unless a variable in the environment switches its checks off for everybody. So it
     is given an https one, and where plain http is allowed the adapter speaks http.
@@ -70,10 +72,10 @@ def harden(session: requests.Session, url: str) -> str:
     parts = urlsplit(allow(url, "the endpoint"))
     session.max_redirects = 0
     session.auth = _no_netrc
-    session.mount("https://", _Adapter())
+    session.mount("https://", _Adapter(read))
     if parts.scheme == "https":
         return url
-    session.mount(f"https://{parts.netloc}/", _Adapter(is_plain=True))
+    session.mount(f"https://{parts.netloc}/", _Adapter(read, is_plain=True))
     return urlunsplit(parts._replace(scheme="https"))
 
 
@@ -91,7 +93,8 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, *, is_plain: bool = False) -> None:
+    def __init__(self, read: float, *, is_plain: bool = False) -> None:
+        self._read = read
         self._is_plain = is_plain
         super().__init__()
 
@@ -109,29 +112,35 @@ class _Adapter(HTTPAdapter):
             request.url = urlunsplit(urlsplit(asked)._replace(scheme="http"))
             proxies = {}
         try:
-            answer = super().send(request, True, (CONNECT, READ), verify, cert, proxies)
+            answer = super().send(request, True, (CONNECT, self._read), verify, cert, proxies)
         finally:
             request.url = asked
-        answer.raw = _Bounded(answer.raw)
+        answer.raw = _Bounded(answer.raw, min(WHOLE, 2 * self._read))
         return answer
 
 
 class _Bounded:
     """A body that ends with an error where it grows too large or takes too long."""
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, whole: float) -> None:
         self._raw = raw
-        self._ends = time.monotonic() + WHOLE
+        self._whole = whole
+        self._ends = time.monotonic() + whole
 
     def stream(self, amount: int, decode_content: bool | None = None) -> Iterator[bytes]:
-        taken = 0
-        for chunk in self._raw.stream(min(amount, 65536), decode_content=decode_content):
-            taken += len(chunk)
-            if taken > MOST:
-                raise requests.exceptions.ContentDecodingError(f"the answer is larger than {MOST} bytes")
-            if time.monotonic() > self._ends:
-                raise requests.exceptions.ReadTimeout(f"the answer took longer than {WHOLE:g} s")
-            yield chunk
+        taken, whole = 0, False
+        try:
+            for chunk in self._raw.stream(min(amount, 65536), decode_content=decode_content):
+                taken += len(chunk)
+                if taken > MOST:
+                    raise requests.exceptions.ContentDecodingError(f"the answer is larger than {MOST} bytes")
+                if time.monotonic() > self._ends:
+                    raise requests.exceptions.ReadTimeout(f"the answer took longer than {self._whole:g} s")
+                yield chunk
+            whole = True
+        finally:
+            if not whole:  # nobody else hangs up
+                self._raw.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)

@@ -13,7 +13,7 @@ from cbauth.errors import AuthError
 from cbauth.oauth.transport import Session
 from cbauth.secrets import Secret
 
-__all__ = ["RefusedError", "account_in", "ask_user_info"]
+__all__ = ["RefusedError", "account_in", "ask_user_info", "name_in"]
 
 NAMES = ("email", "preferred_username", "login", "name", "sub")
 LONGEST = 200
@@ -25,13 +25,9 @@ class RefusedError(AuthError):
 
 def ask_user_info(url: str, token: Secret) -> dict[str, Any]:
     """The claims about the user. Raises ``AuthError``."""
-    try:
-        with Session() as session:
-            session.headers["Authorization"] = f"Bearer {token.reveal()}"
-            session.headers["Accept"] = "application/json"
-            answer = session.ask("GET", url)
-    except (requests.RequestException, OSError) as error:
-        raise AuthError(f"user info cannot be had: {type(error).__name__}") from None
+    answer = _answer(url, token)
+    if isinstance(answer, str):
+        raise AuthError(f"user info cannot be had: {answer}")
     if answer.status_code in (401, 403):
         raise RefusedError(f"user info cannot be had: the token is not accepted (HTTP {answer.status_code})")
     if answer.status_code != 200:
@@ -43,6 +39,17 @@ def ask_user_info(url: str, token: Secret) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise AuthError("user info cannot be had: the answer is no JSON object")
     return data
+
+
+def _answer(url: str, token: Secret) -> requests.Response | str:
+    """The answer, or why there is none: the frames of an exception would hold the token."""
+    try:
+        with Session() as session:
+            session.headers["Authorization"] = f"Bearer {token.reveal()}"
+            session.headers["Accept"] = "application/json"
+            return session.ask("GET", url)
+    except (requests.RequestException, OSError) as error:
+        return type(error).__name__
 
 
 def account_in(extra: Mapping[str, Any]) -> str | None:
@@ -58,8 +65,11 @@ def account_in(extra: Mapping[str, Any]) -> str | None:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, IndexError, RecursionError):
         return None
-    if not isinstance(claims, dict):
-        return None
+    return name_in(claims) if isinstance(claims, dict) else None
+
+
+def name_in(claims: Mapping[str, Any]) -> str | None:
+    """The name in some claims by which people know the account."""
     found = (claims.get(name) for name in NAMES)
     return next(
         (name for name in found if isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST), None

@@ -96,7 +96,7 @@ def vetted(secret: Secret, place: str) -> Secret:
     Only visible ASCII and blanks pass: the characters that every HTTP client can put into a header field (RFC 9110
     section 5.5), and more than any provider uses.
     """
-    flaw = _flaw(secret.reveal())
+    flaw = _flaw(secret._value)
     if flaw is None:
         return secret
     raise AuthError(f"{place} {flaw}")

@@ -14,26 +14,38 @@ __all__ = ["Blocked", "Environment", "FirstOf", "Given", "Nothing"]
 class Environment:
     """An environment variable, read anew each time. Blanks and line ends around the value are dropped."""
 
-    __slots__ = ("_environ", "_name", "description")
+    __slots__ = ("_environ", "_last", "_name", "description")
     slow = False
 
     def __init__(self, name: str, environ: Mapping[str, str] | None = None) -> None:
         self._name = name
         self._environ = environ if environ is not None else os.environ
+        self._last: Secret | None = None
         self.description = f"env:{name}"
 
     def missing(self) -> str | None:
         """Why not: the variable is not set, or empty."""
-        if self._environ.get(self._name, "").strip():
-            return None
-        return f"{self._name} is {'empty' if self._name in self._environ else 'not set'}"
+        try:
+            return None if self._environ[self._name].strip() else f"{self._name} is empty"
+        except KeyError:
+            return f"{self._name} is not set"
 
     def get(self) -> Secret:
         """The variable's value. Raises ``AuthError`` when there is none, or none that can be sent."""
-        secret = Secret(self._environ.get(self._name, "").strip())
+        last = self._last
+        if last is not None and last.reveal() == self._text():  # it was vetted the last time
+            return last
+        secret = Secret(self._text())
         if not secret:
             raise AuthError(self.missing() or f"{self._name} is not set")
-        return vetted(secret, self._name)
+        self._last = vetted(secret, self._name)
+        return secret
+
+    def _text(self) -> str:
+        try:
+            return self._environ[self._name].strip()
+        except KeyError:
+            return ""
 
     def forget(self) -> None:
         """Nothing is remembered."""

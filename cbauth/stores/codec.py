@@ -8,7 +8,7 @@ import logging
 from cbauth.core.encoding import decode
 from cbauth.core.health import Binding, Record
 
-__all__ = ["kept_until", "parse"]
+__all__ = ["DAY", "kept_until", "parse"]
 
 DAY = 86400.0
 KEPT = 30 * DAY

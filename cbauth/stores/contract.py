@@ -52,7 +52,7 @@ class Store(Protocol):
     def clock(self) -> float:
         """Epoch seconds as everybody who shares the store counts them."""
 
-    def read(self, key: str) -> Record | None:
+    def read(self, key: str, /) -> Record | None:
         """The record as this process last saw it. No I/O."""
 
     def keys(self) -> Iterable[str]:

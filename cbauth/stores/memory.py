@@ -28,19 +28,19 @@ class Journal:
     ``clock`` gives epoch seconds; it tells when a session binding has ended and may be dropped.
     """
 
+    read: Callable[[str], Record | None]
+    """The record as this process last saw it. The dictionary's own method: each call asks several times."""
+
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.generation = 0
         self.clock = clock
         self._sweep_in = SWEEP
         self._watchers: tuple[ref[deque[Change]], ...] = ()
         self._records: dict[str, Record] = {}
+        self.read = self._records.get
         self._changed: deque[str] = deque(maxlen=REMEMBERED)
         self._latest = (-1, "")
         self._lock = threading.RLock()  # a finalizer may come back to a store while its thread is inside one
-
-    def read(self, key: str) -> Record | None:
-        """The record as this process last saw it."""
-        return self._records.get(key)
 
     def keys(self) -> tuple[str, ...]:
         """The keys of all records seen."""

@@ -71,7 +71,7 @@ class LoginController:
         self._beginning = False
         self._elsewhere = False
         self._login: Authorization | DeviceAuthorization | None = None
-        self._take: Callable[[str], None] | None = None
+        self._take: Callable[[Secret], None] | None = None
         self._offer: Offer | None = None
         self._stored: StoredLogin | None = None
         self._closed = False
@@ -213,7 +213,7 @@ class LoginController:
                 return
         login.cancel()
 
-    def _open(self) -> tuple[Authorization | DeviceAuthorization, Offer, Callable[[str], None] | None]:
+    def _open(self) -> tuple[Authorization | DeviceAuthorization, Offer, Callable[[Secret], None] | None]:
         """A login, what to do for it, and who takes the address on which the browser ends."""
         if self._remote:
             try:
@@ -239,7 +239,7 @@ class LoginController:
             if number != self._number or take is None:
                 return
         try:
-            take(address.reveal())
+            take(address)
         except LoginError as error:
             problem = "" if error.error == "already_answered" else _sentence(brief(error.description))
             with self._lock:

@@ -22,7 +22,6 @@ from cbauth.core.health import (
     admission,
     circuit_of,
     clamped,
-    cooldown_rule,
     failed,
     reaches_provider,
     recovered,
@@ -297,13 +296,13 @@ class TestReach:
         assert not reaches_provider("server", "provider", BREAKER, ADAPTIVE)
 
     def test_each_kind_has_its_lane_and_ladder(self) -> None:
-        assert cooldown_rule("billing", ADAPTIVE) == (BILLING, ADAPTIVE.billing)
-        assert cooldown_rule("rate_limit", ADAPTIVE) == (FAILURE, ADAPTIVE.rate_limit)
-        assert cooldown_rule("auth", ADAPTIVE) == (FAILURE, ADAPTIVE.auth)
-        assert cooldown_rule(TRANSIENT, ADAPTIVE) == (FAILURE, ADAPTIVE.transient)
-        assert cooldown_rule("server", ADAPTIVE) is None
-        assert cooldown_rule("server", CLASSIC) == (FAILURE, CLASSIC.transient)
-        assert cooldown_rule("model_not_found", CLASSIC) is None
+        assert ADAPTIVE.rules.get("billing") == (BILLING, ADAPTIVE.billing)
+        assert ADAPTIVE.rules.get("rate_limit") == (FAILURE, ADAPTIVE.rate_limit)
+        assert ADAPTIVE.rules.get("auth") == (FAILURE, ADAPTIVE.auth)
+        assert ADAPTIVE.rules.get(TRANSIENT) == (FAILURE, ADAPTIVE.transient)
+        assert ADAPTIVE.rules.get("server") is None
+        assert CLASSIC.rules.get("server") == (FAILURE, CLASSIC.transient)
+        assert CLASSIC.rules.get("model_not_found") is None
 
 
 class TestSuccess:

@@ -36,6 +36,23 @@ def test_the_process_environment_is_read_anew_each_time(monkeypatch: pytest.Monk
     assert source.get().reveal() == "sk-2"
 
 
+def test_a_value_that_was_good_before_counts_for_nothing_once_it_is_another() -> None:
+    environ = {"KEY": "sk-1"}
+    source = env("KEY", environ=environ)
+    assert source.get().reveal() == "sk-1"
+    environ["KEY"] = "one\ntwo"
+    with pytest.raises(AuthError, match="more than one line"):
+        source.get()
+    environ["KEY"] = ""
+    with pytest.raises(AuthError, match="KEY is empty"):
+        source.get()
+    del environ["KEY"]
+    with pytest.raises(AuthError, match="KEY is not set"):
+        source.get()
+    environ["KEY"] = "sk-1"
+    assert source.get().reveal() == "sk-1"
+
+
 def test_blanks_and_line_ends_around_a_value_are_dropped() -> None:
     assert env("KEY", environ={"KEY": " \tsk-1\r\n"}).get().reveal() == "sk-1"
 

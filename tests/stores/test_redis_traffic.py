@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +13,16 @@ import pytest
 import redis
 
 import cbauth
+from cbauth.core.encoding import encode
+from cbauth.core.health import Binding
 from cbauth.stores.redis import RedisStore
 from tests.stores.records import count, increment
-from tests.support.processes import Processes
+from tests.support.processes import Processes, eventually
 from tests.support.redis_server import RedisServer
+
+DAY = 86400.0
+LATER = 4e9
+"""An epoch second that is far away."""
 
 
 @pytest.fixture
@@ -87,6 +95,39 @@ def test_every_key_carries_the_prefix_and_ends_some_day(server: RedisServer) -> 
         assert len(ours) >= 3
         assert all(key.startswith("{acme:team}:") for key in ours)
         assert {key: there.pttl(key) for key in keys if there.pttl(key) <= 0} == {}
+
+
+def test_sessions_that_ended_long_ago_take_no_room(server: RedisServer) -> None:
+    """A process that lives long hears of every session of its team."""
+    many, at_once = 10_000, 1000
+    version = int((time.time() - 2 * DAY) * 1e6)
+    with closing(RedisStore(server.url)) as store, client(server) as there:
+
+        def hear_of(sessions: range) -> None:
+            batch = there.pipeline(transaction=False)
+            for n in sessions:
+                put(batch, f"session/{n:060}", version, encode(Binding("flaky", float(n))))
+            last = Binding("flaky", LATER + sessions.stop)
+            put(batch, "session/last", version + sessions.stop, encode(last))
+            batch.execute()
+            assert eventually(lambda: store.read("session/last") == last)
+
+        tracemalloc.start()
+        try:
+            hear_of(range(at_once))
+            before, _ = tracemalloc.get_traced_memory()
+            for first in range(at_once, many, at_once):
+                hear_of(range(first, first + at_once))
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert after - before < 100 * many, "bytes"
+
+
+def put(there: Any, key: str, version: int, body: str) -> None:
+    """Write a record as another process does."""
+    there.set(f"{{cbauth:}}:record:{key}", f"{version} {body}")
+    there.publish("{cbauth:}:changed:another", key)
 
 
 FORKING = """

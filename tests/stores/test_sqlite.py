@@ -376,16 +376,19 @@ def test_a_row_that_nobody_can_read_counts_as_absent(
     assert [count(third.read(f"k{n}")) for n in range(len(bodies))] == [1] * len(bodies)
 
 
-def test_a_deleted_file_is_a_fresh_start(database: Path, open_sqlite: Opener, ticks: FakeClock) -> None:
+def test_a_file_that_is_deleted_while_in_use_is_made_anew_with_what_was_known(
+    database: Path, open_sqlite: Opener, ticks: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     store = open_sqlite()
     put(store, "k", counted(1))
     for path in database.parent.iterdir():
         path.unlink()
     ticks.advance(LOOK)
-    assert store.generation == 2
-    assert store.read("k") is None
-    assert store.update("k", increment) == 1
-    assert count(open_sqlite().read("k")) == 1
+    assert store.generation
+    assert count(store.read("k")) == 1
+    assert store.update("k", increment) == 2
+    assert count(open_sqlite().read("k")) == 2
+    assert ["removed or replaced while in use" in record.message for record in caplog.records] == [True]
 
 
 def test_a_file_that_is_replaced_while_in_use_gets_what_was_known_and_keeps_what_it_has(

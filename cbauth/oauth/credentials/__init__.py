@@ -11,7 +11,7 @@ Laws:
 
 from __future__ import annotations
 
-from cbauth.oauth.credentials.choice import credentials_folder, open_credentials
+from cbauth.oauth.credentials.choice import credentials_folder, is_decided, open_credentials
 from cbauth.oauth.credentials.files import FileStore
 from cbauth.oauth.credentials.memory import MemoryCredentials
 from cbauth.oauth.credentials.record import Credential, CredentialStore
@@ -24,5 +24,6 @@ __all__ = [
     "KeyringStore",
     "MemoryCredentials",
     "credentials_folder",
+    "is_decided",
     "open_credentials",
 ]

@@ -11,7 +11,7 @@ from cbauth.oauth.credentials.record import CredentialStore
 from cbauth.oauth.credentials.vault import PATIENCE, KeyringStore
 from cbauth.secrets import Secret
 
-__all__ = ["credentials_folder", "open_credentials"]
+__all__ = ["credentials_folder", "is_decided", "open_credentials"]
 
 CHOICES = ("auto", "keyring", "file")
 MEMORY = "backend"
@@ -66,6 +66,11 @@ def open_credentials(
             f" `credentials: {{store: file}}`, or remove {place.path / MEMORY}, and log in again"
         )
     return vault
+
+
+def is_decided() -> bool:
+    """Whether ``auto`` has been decided, which the first login does; asking decides nothing. Raises ``StoreError``."""
+    return _remembered(PrivateFolder(credentials_folder())) is not None
 
 
 def _remembered(place: PrivateFolder) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cbauth.errors import StoreError
+from cbauth.forks import in_child
 from cbauth.oauth.credentials.files import text_of
 from cbauth.oauth.credentials.record import Credential
 
@@ -19,11 +20,12 @@ class MemoryCredentials:
     """A dictionary. What could not be stored elsewhere is refused here too."""
 
     description = "memory"
-    fresh_for = 0.0
+    fresh_for = 1.0
 
     def __init__(self) -> None:
         self._logins: dict[str, Credential] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        in_child(self)
 
     def load(self, key: str) -> Credential | None:
         """The login, if there is one."""
@@ -55,6 +57,10 @@ class MemoryCredentials:
             yield
         finally:
             lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """What another thread of the parent holds is nobody's here."""
+        self._locks = defaultdict(threading.Lock)
 
     def __repr__(self) -> str:
         return f"<{self.description}>"

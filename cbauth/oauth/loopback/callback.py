@@ -104,7 +104,8 @@ class Place:
         fields = _fields(lines)
         # Another name that leads to this machine is a page that rebound its own name to get at the callback.
         hosts = fields.get(b"host", [])
-        expected = {f"{self.host}:{self.port}".encode()} | ({self.host.encode()} if self.port == 80 else set())
+        port = self.port or 80
+        expected = {f"{self.host}:{port}".encode()} | ({self.host.encode()} if port == 80 else set())
         if len(hosts) != 1 or hosts[0] not in expected:
             raise RequestError(HTTPStatus.BAD_REQUEST, "it asks another host")
         if request[1] != b"GET":

@@ -297,8 +297,8 @@ def _listen(places: list[Place]) -> tuple[socket.socket, Place]:
             raise
     raise LoginError(
         "port_in_use",
-        "; ".join(taken) + ". Free it, name another registered redirect_uri (a list is tried in order), log in with"
-        " `--device`, or with a browser elsewhere and paste the URL that it ends on",
+        "; ".join(taken) + ". Free it, name another registered redirect_uri (a list is tried in order), or log in"
+        " with `--device`",
     )
 
 

@@ -163,11 +163,13 @@ class Link:
 
     def _keep(self, connection: Any) -> None:
         """Lay a connection by for the next command, if one more is of use."""
-        if self._closed or len(self._idle) >= MOST_IDLE:
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(connection)
+        else:
             with suppress(RedisError, OSError):
                 connection.disconnect()
-        else:
-            self._idle.append(connection)
+        if self._closed:  # asked last: it may have been closed a moment ago
+            self.drop()
 
     def drop(self) -> None:
         """Close the connections that lie idle. The next command opens a new one."""

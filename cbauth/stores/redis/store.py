@@ -28,7 +28,7 @@ from cbauth.core.encoding import encode
 from cbauth.core.health import Record
 from cbauth.core.merging import merged
 from cbauth.forks import Rank, guard
-from cbauth.stores.codec import kept_until, parse
+from cbauth.stores.codec import DAY, kept_until, parse
 from cbauth.stores.contract import Change, Transition
 from cbauth.stores.memory import Journal
 from cbauth.stores.redis.address import Address
@@ -41,6 +41,8 @@ R = TypeVar("R")
 
 REPRIEVE = 0.5
 """Seconds, and up to twice as many, until a server that was away is tried again."""
+MOST = 1024
+"""Versions that are kept until those of records that have ended are looked for."""
 LETTERS = string.ascii_letters + string.digits
 
 _log = logging.getLogger("cbauth.stores")
@@ -59,7 +61,9 @@ class RedisStore:
         self._namespace = namespace
         self._link = Link(self._address, namespace, _new_writer(), clock)
         self._journal = Journal(clock)
+        self.read = self._journal.read
         self._versions: dict[str, int] = {}
+        self._most = MOST
         self._unsaved: set[str] = set()  # what changed while the server was away
         self._turn = 0
         self._life = ""
@@ -91,10 +95,6 @@ class RedisStore:
     def generation(self) -> int:
         """Grows by one with every record that changes, here or (once heard of) elsewhere."""
         return self._journal.generation
-
-    def read(self, key: str) -> Record | None:
-        """The record as this process last saw it."""
-        return self._journal.read(key)
 
     def keys(self) -> tuple[str, ...]:
         """The keys of all records seen."""
@@ -147,6 +147,8 @@ class RedisStore:
                 if row.version > self._versions.get(key, 0):
                     self._journal.put(key, after)
                     self._versions[key] = row.version  # last: an update that comes in between then fails to compare
+                    if not seen:
+                        self._forget()
                 return answer
 
     def _swap(self, key: str, record: Record | None, seen: int) -> tuple[bool, Row]:
@@ -174,6 +176,17 @@ class RedisStore:
             if record != self._journal.read(key):
                 self._journal.hear(key, record)
             self._versions[key] = row.version
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drop the versions of sessions that ended a day ago: the server has forgotten them as well."""
+        if len(self._versions) < self._most:
+            return
+        long_ago = (self.clock() - DAY) * 1e6
+        wanted = {*self._journal.keys(), *self._unsaved}
+        for key in [key for key, version in self._versions.items() if version < long_ago and key not in wanted]:
+            del self._versions[key]
+        self._most = max(MOST, 2 * len(self._versions))
 
     def _yield_to(self, key: str, row: Row) -> None:
         """Go on from what the server holds, after it was not what was expected."""

@@ -96,9 +96,10 @@ class StateFile:
         self._sleep = sleep
         self._inode: tuple[int, int] | None = None  # the file that was opened last, or that opening failed on
         self._known: tuple[int, int] | None = None  # the file that was welcomed last
-        self._replaced = False
+        self._replaced = self._moved = False
         self.trouble = ""
         self._retry_at = self._mended_at = -1e9
+        self._mended: Trouble | None = None  # what was mended last
 
     def reach(self) -> sqlite3.Connection | None:
         """The connection, opened if need be; ``None`` while the file is done without.
@@ -110,7 +111,7 @@ class StateFile:
         self._inode = _inode(self.path)
         connection = connect(self.path)
         self._inode = _inode(self.path)
-        if self._known is not None and self._inode != self._known and not self._replaced:
+        if not self._replaced and (self._moved or (self._known is not None and self._inode != self._known)):
             self._replaced = True
             _log.warning("%s was removed or replaced while in use: what is known here goes into the new one", self.path)
         found = Found.REPLACEMENT if self._replaced else Found.SAME if self._inode == self._known else Found.OTHER
@@ -121,7 +122,7 @@ class StateFile:
             raise
         self.connection, self.cursor = connection, connection.cursor()
         self._known = self._inode
-        self._replaced = False
+        self._replaced = self._moved = False
         if self.trouble:
             self.trouble = ""
             _log.warning("state is kept in %s again", self.path)
@@ -130,6 +131,7 @@ class StateFile:
     def leave_if_moved(self) -> None:
         """Let go of a file that is no longer where its path leads: it was deleted, or replaced."""
         if self.connection is not None and _inode(self.path) != self._inode:
+            self._moved = True  # remembered, for a new file may get the number of the one that went
             self.disconnect()
 
     def cope(self, error: Exception, waited: float) -> float:
@@ -145,10 +147,11 @@ class StateFile:
             self._sleep(pause)
             return waited + max(pause, self._ticks() - began)
         now = self._ticks()
-        if trouble is Trouble.UNUSABLE or now < self._mended_at + REPRIEVE:
+        is_known = self._mended is Trouble.LOST and trouble is Trouble.DAMAGED  # reopening told why
+        if trouble is Trouble.UNUSABLE or (now < self._mended_at + REPRIEVE and not is_known):
             self._go_without(error)
             return waited
-        self._mended_at = now
+        self._mended_at, self._mended = now, trouble
         self.disconnect()
         if trouble is Trouble.DAMAGED:
             self._set_aside(error)

@@ -83,6 +83,7 @@ class SqliteStore:
         self._ticks = ticks
         self._sleep = sleep
         self._journal = Journal(clock)
+        self.read = self._journal.read
         self._rows = Rows(namespace, SLOTS)
         self._unsaved: set[str] = set()  # what changed while the file could not be used
         self._commits: int | None = None  # SQLite's own count of what others had committed when all rows were read
@@ -111,10 +112,6 @@ class SqliteStore:
         if self._words[CHANGED] != self._heard or self._ticks() >= self._look_at:
             self._look()
         return self._journal.generation
-
-    def read(self, key: str) -> Record | None:
-        """The record as this process last saw it."""
-        return self._journal.read(key)
 
     def keys(self) -> tuple[str, ...]:
         """The keys of all records seen."""
@@ -245,10 +242,9 @@ class SqliteStore:
         """Tell others of a change that was committed, and let readers of this process see it."""
         slot = place[0] % SLOTS
         self._heard = self._signals.changed(slot)
+        if not self._again:  # else the second look is due already
+            self._look_at = min(self._look_at, self._ticks() + GLANCE)
         self._again.add(slot)  # somebody else's signal may have been masked by this one
-        again = self._ticks() + GLANCE
-        if again < self._look_at:
-            self._look_at = again
         self._journal.put(key, record)
         self._rows.put(key, place)
         while self._file.turn != turn:  # another update has come in between, and has written on top of this one
