@@ -47,10 +47,13 @@ CODE = "var(--jp-code-font-family, var(--vscode-editor-font-family, monospace))"
 FRAME = f"color: {TEXT}; font-family: {FONT}; font-size: {SIZE}; line-height: 1.4; overflow-wrap: break-word"
 CELL = f"padding: 4px 14px 4px 0; text-align: left; vertical-align: top; border-bottom: 1px solid {LINE}"
 
-WRAPPED = "min-width: 12em; max-width: 34em; overflow-wrap: anywhere"
+WRAPPED = "max-width: 30em; overflow-wrap: break-word"
+ERROR = "min-width: 15em; max-width: 34em; overflow-wrap: anywhere"
+COLUMNS = STATUS_COLUMNS[:-1]
+"""The end of a token stands with its credential: a page is not as wide as a console."""
 
 HUES = {"good": "#1a7f37", "care": "#9a6700", "bad": "#c62828", "idle": "#57606a", "calm": "#0969da"}
-SHARE = 70
+SHARE = 60
 """Percent of a tint that is hue: what is left of the text's own colour keeps it legible on any ground."""
 
 
@@ -92,7 +95,7 @@ def table(caption: str | Markup, columns: Sequence[str], rows: Iterable[Sequence
         element(
             "tr",
             *(
-                element("th", cell, scope="row", style=f"{CELL}; font-weight: 600")
+                element("th", cell, scope="row", style=f"{CELL}; font-weight: 600; white-space: nowrap")
                 if at == head
                 else element("td", cell, style=CELL)
                 for at, cell in enumerate(row)
@@ -129,16 +132,19 @@ def _status_cells(row: Row, now: float) -> tuple[str, ...]:
         )
         if row.last_error
         else "",
-        row.credential,
-        "" if row.expires_at is None else time_element(row.expires_at, now),
+        row.credential
+        if row.expires_at is None
+        else element(
+            "div", row.credential, element("div", "token until ", time_element(row.expires_at, now)), style=WRAPPED
+        ),
     )
 
 
 def status_html(rows: Iterable[Row], now: float, caption: str | Markup = "Profiles") -> Markup:
     """Profiles as a table; columns in which nothing stands are left out."""
     cells = [_status_cells(row, now) for row in rows]
-    kept = [at for at in range(len(STATUS_COLUMNS)) if at < 3 or any(line[at] for line in cells)]
-    columns = [STATUS_COLUMNS[at].capitalize() for at in kept]
+    kept = [at for at in range(len(COLUMNS)) if at < 3 or any(line[at] for line in cells)]
+    columns = [COLUMNS[at].capitalize() for at in kept]
     return scrolling(table(caption, columns, [[line[at] for at in kept] for line in cells]), "Profiles")
 
 

@@ -94,7 +94,8 @@ class LoginControls:
         )
         self._done = ipywidgets.Button(description="Continue", layout=ipywidgets.Layout(**fitting))
         self._row = ipywidgets.HBox(
-            [self._pasting, self._done], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
+            [self._pasting, self._done],
+            layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="0 8px"),
         )
         self._buttons = ipywidgets.HBox([self._button, self._cancel])
         self.box = ipywidgets.VBox(

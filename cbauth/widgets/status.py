@@ -20,7 +20,7 @@ from cbauth.widgets.wording import headline
 __all__ = ["StatusView"]
 
 WINDOW = 120.0
-"""Seconds that the picture shows."""
+"""Seconds that the picture shows at most; it begins with a quarter of that."""
 EVERY = 1.0
 """Seconds between two looks: other processes change health as well, and rests end by the clock."""
 FRAMES = 5.0
@@ -46,7 +46,7 @@ class StatusView(View):
     def _text(self) -> str:
         text = snapshot_text(self._shown)
         if self._recorder is not None:
-            text += f"\nIn the last two minutes: {self._recorder.shown(self._shown.at, WINDOW).summary}"
+            text += f"\nOf late: {self._recorder.shown(self._shown.at, WINDOW).summary}"
         return text
 
     def _html(self, *, live: bool) -> str:
@@ -94,7 +94,8 @@ class StatusView(View):
     def _picture(self) -> Markup:
         if self._recorder is None:
             return Markup()
-        picture = timeline_html(self._recorder.shown(self._shown.at, WINDOW), self._recorder.name)
+        window = min(WINDOW, max(WINDOW / 4, self._shown.at - self._recorder.begun_at))
+        picture = timeline_html(self._recorder.shown(self._shown.at, window), self._recorder.name)
         return element("div", picture, style="margin: 10px 0 0")
 
     def _said(self) -> Markup:

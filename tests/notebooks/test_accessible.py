@@ -86,7 +86,7 @@ def contrasts(found: dict[str, Any]) -> list[float]:
 def test_axe_finds_nothing_and_all_text_stands_out(dark: bool, code: bool, desk: Desk, policy: Policy) -> None:
     remote = "import os\nos.environ['SSH_CONNECTION'] = 'x'" if code else ""
     view = desk.open("lab", remote, policy.setup, *CELLS, dark=dark, height=2400)
-    view.says("cooling down")
+    view.says("rate_limit: slow down")
     view.page.locator(".jp-CodeCell").nth(2).get_by_role("button", name="Sign in to Acme").click()
     view.link().wait_for()
     view.says("A login is on its way")  # in the panel
@@ -104,7 +104,7 @@ def test_axe_finds_nothing_and_all_text_stands_out(dark: bool, code: bool, desk:
 
 def test_the_views_bring_names_headings_and_one_place_that_is_read_out(desk: Desk, policy: Policy) -> None:
     view = desk.open("lab", policy.setup, *CELLS)
-    view.says("cooling down")
+    view.says("rate_limit: slow down")
     for number, kind in ((1, "LoginButton"), (2, "LoginPanel"), (3, "StatusView")):
         shown = view.page.locator(".jp-CodeCell").nth(number).locator(".cbauth-view")
         assert shown.locator("[role=status]").count() == 1, kind

@@ -15,7 +15,7 @@ SHOWN = {
         "3 of 3 profiles healthy",
         "2 of 3 profiles are ready.",
         "To sign in, run `cbauth login acme-me` in a terminal.",
-        "profile acme-me: nobody is logged in; run `cbauth login acme-me`",
+        "profile acme-me: needs a login: run `cbauth login acme-me`",
         "answered by spare (failover)",
         "'open'",
         "did you mean `priority`",
