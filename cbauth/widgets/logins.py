@@ -203,7 +203,6 @@ class LoginPanel(Logins):
 
         self._headline = page(headline(summary(self._shown)))
         self._controls = {each.profile_id: self._row(each, status=False) for each in self._shown}
-        # whole from the start: front-ends may show twice what is put into a box while they are at making it
         self._rows = VBox([each.box for each in self._controls.values()], layout=Layout(width="100%"))
         return [self._headline, self._rows]
 
