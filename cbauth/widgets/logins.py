@@ -29,6 +29,7 @@ class Logins(View):
     def __init__(self, toolkit: Toolkit, key: tuple[object, ...], ui: str) -> None:
         super().__init__(a_toolkit(toolkit), key, ui)
         self._oauth = toolkit.oauth
+        self._rows: Any = None
         self._controllers: dict[str, LoginController] = {}
         self._controls: dict[str, Any] = {}
         self._shown: tuple[LoginSnapshot, ...] = ()
@@ -62,7 +63,8 @@ class Logins(View):
         self._changed()
 
     def _require_somebody(self, profile_id: str) -> None:
-        """Raise ``LoginRequiredError`` where a question would wait for ever."""
+        """Raise ``LoginRequiredError`` where a question would wait for ever, ``ConfigError`` if the view is closed."""
+        self._require_open()
         self._decide(self._ui)
         if self._mode == "still" or self._surroundings.headless:
             raise LoginRequiredError(profile_id, reason="nobody is here who could sign in")
@@ -94,8 +96,17 @@ class Logins(View):
         for controller in self._controllers.values():
             controller.close()
 
+    def _release(self) -> None:
+        super()._release()
+        del self._oauth
+        self._rows = None
+        self._controllers.clear()
+        self._controls.clear()
+
     def _glance(self) -> float | None:
         with self._lock:
+            if self._closed:
+                return None
             wanted = {profile.id: profile for profile in self._profiles()}
             controllers = {profile_id: self._controller(profile) for profile_id, profile in wanted.items()}
             gone = [self._controllers.pop(profile_id) for profile_id in set(self._controllers) - set(wanted)]
@@ -159,9 +170,10 @@ class LoginButton(Logins):
     @property
     def state(self) -> str:
         """How it stands: ``signed out``, ``starting``, ``waiting``, ``signed in``, ``failed`` and so on."""
-        self._see()
+        if not self._closed:
+            self._see()
         controller = self._controllers.get(self._profile_id)
-        return "gone" if controller is None else str(controller.snapshot().state)
+        return "closed" if controller is None else str(controller.snapshot().state)
 
     def _profiles(self) -> list[Profile]:
         return [each for each in self._toolkit.plan.profiles if each.id == self._profile_id and each.uses_oauth]
@@ -184,6 +196,7 @@ class LoginPanel(Logins):
 
     def sign_in(self, profile_id: str) -> None:
         """What the button of that profile does. Raises ``ConfigError``, and ``LoginRequiredError`` without a person."""
+        self._require_open()
         self._see()
         if profile_id not in self._controllers:
             raise ConfigError(f"no profile {profile_id!r} signs in: {', '.join(self._controllers) or 'none'} do")

@@ -63,6 +63,10 @@ class StatusView(View):
                 self._note = f"Edits of the file are not followed: {error}."
         return stops
 
+    def _release(self) -> None:
+        super()._release()
+        self._recorder = None
+
     def _heard(self, _event: Event) -> None:
         self._changed()
 

@@ -3,7 +3,8 @@
 Laws:
 
 1. A view costs nothing until it is shown; then it has one thread, one listener and, where there are widgets, one tree.
-2. The newest view of a thing closes the one before it. ``close`` ends everything, twice as well.
+2. The newest view of a thing closes the one before it. ``close`` ends everything, twice as well, and lets the toolkit
+   go.
 3. Where nobody looks, a view is still: text and HTML of that moment, no thread, no question.
 """
 
@@ -111,6 +112,8 @@ class View(ABC):
         if self._handle is not None and self._mode == "html":
             self._handle.update(self._bundle(live=False), raw=True)
         registry.closed(self._key, self)
+        if worker is not None:
+            self._release()
 
     def __repr__(self) -> str:
         self._see()
@@ -140,6 +143,15 @@ class View(ABC):
 
     # inside
 
+    def _release(self) -> None:
+        """Let go of the toolkit: what a cell has shown is kept in the history of the notebook for good."""
+        del self._toolkit
+        self._tree = self._notice = self._handle = None
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ConfigError("this view is closed: make a new one")
+
     @property
     def _surroundings(self) -> Surroundings:
         if self._around is None:
@@ -154,8 +166,7 @@ class View(ABC):
     def _open(self) -> None:
         """Begin to be live; the view that showed the same before closes."""
         with self._lock:
-            if self._closed:
-                raise ConfigError("this view is closed: make a new one")
+            self._require_open()
             if self._worker is None:
                 self._see()
                 self._worker = Worker(f"cbauth {type(self).__name__}", self._glance, self._paint, self._failed)

@@ -29,7 +29,8 @@ BUTTON = partial(LoginButton, profile_id="me")
 
 def threads() -> list[str]:
     """The threads of the views."""
-    return sorted(each.name for each in threading.enumerate() if each.name.startswith("cbauth "))
+    names = [each.name for each in threading.enumerate()]
+    return sorted(name for name in names if name.startswith(("cbauth Login", "cbauth Status", "cbauth watches")))
 
 
 @pytest.fixture
@@ -177,6 +178,26 @@ def test_a_login_on_its_way_ends_with_its_view(button: Person, toolkit: cbauth.T
         toolkit.oauth.handle_callback(landing)
     with pytest.raises(cbauth.ConfigError, match="this view is closed: make a new one"):
         button.widgets()
+
+
+def test_a_closed_view_lets_the_toolkit_go_and_says_that_it_is_closed(policy: Policy) -> None:
+    """The history of a notebook keeps every view that a cell has shown."""
+    toolkit = cbauth.load(policy.path)
+    views: list[Any] = [LoginButton(toolkit, "me"), LoginPanel(toolkit), StatusView(toolkit)]
+    for view in views:
+        assert view.widget.comm is not None
+    for view in views:
+        view.close()
+        assert "me" in repr(view)
+        assert "<table" in view._repr_html_()
+    assert views[0].state == "closed"
+    for again in (views[0].sign_in, lambda: views[1].sign_in("me"), lambda: views[2].widget):
+        with pytest.raises(cbauth.ConfigError, match="this view is closed: make a new one"):
+            again()
+    gone = weakref.ref(toolkit)
+    del toolkit, again
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_view_that_is_not_shown_costs_nothing(toolkit: cbauth.Toolkit) -> None:

@@ -61,6 +61,7 @@ class JupyterServer:
             "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
             "PYTHONPATH": str(ROOT),
             **{name: str(self._folder / place) for name, place in folders.items()},
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
         }
 
     def __enter__(self) -> Self:
