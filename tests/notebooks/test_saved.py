@@ -74,7 +74,7 @@ def test_where_nobody_looks_the_views_are_still_and_name_the_command(
         policy.setup + "LoginButton(toolkit, 'me')",
         "LoginPanel(toolkit)",
         "StatusView(toolkit)",
-        "import threading\n[thread.name for thread in threading.enumerate() if 'View' in thread.name or 'Log' in thread.name]",
+        "import threading\n[each.name for each in threading.enumerate() if 'View' in each.name or 'Log' in each.name]",
         "toolkit.acquire('other')",
     )
     for cell in range(2):
