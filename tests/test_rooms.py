@@ -49,6 +49,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "ruamel": ("config.document",),
     "tenacity": ("failover", "oauth"),
+    "traitlets": ("widgets",),
     "watchfiles": ("watching",),
 }
 

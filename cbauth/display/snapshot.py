@@ -23,9 +23,10 @@ __all__ = ["Row", "Snapshot", "row", "snapshot"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One profile. ``until`` and ``expires_at`` are epoch seconds."""
+    """One profile. ``provider`` is the name for people; ``until`` and ``expires_at`` are epoch seconds."""
 
     profile_id: str
+    provider_id: str
     provider: str
     standing: Standing
     detail: str
@@ -69,6 +70,7 @@ def row(record: Status, provider: str | None = None) -> Row:
     """What is shown of a status record."""
     return Row(
         profile_id=record.profile_id,
+        provider_id=record.provider_id,
         provider=provider or record.provider_id,
         standing=standing(record),
         detail=detail(record),

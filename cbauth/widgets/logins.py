@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -17,7 +17,7 @@ from cbauth.secrets import Secret
 from cbauth.toolkit import Toolkit
 from cbauth.widgets.controller import LoginController
 from cbauth.widgets.states import LoginSnapshot
-from cbauth.widgets.view import View
+from cbauth.widgets.view import View, policy_of
 from cbauth.widgets.wording import headline, logins_html, logins_text, summary
 
 __all__ = ["LoginButton", "LoginPanel"]
@@ -26,8 +26,8 @@ __all__ = ["LoginButton", "LoginPanel"]
 class Logins(View):
     """The logins of some profiles."""
 
-    def __init__(self, toolkit: Toolkit, key: tuple[object, ...], ui: str) -> None:
-        super().__init__(a_toolkit(toolkit), key, ui)
+    def __init__(self, toolkit: Toolkit, key: Hashable, ui: str) -> None:
+        super().__init__(toolkit, key, ui)
         self._oauth = toolkit.oauth
         self._rows: Any = None
         self._controllers: dict[str, LoginController] = {}
@@ -144,7 +144,7 @@ class LoginButton(Logins):
     """
 
     def __init__(self, toolkit: Toolkit, profile_id: str, *, ui: str = "auto") -> None:
-        super().__init__(toolkit, (profile_id,), ui)
+        super().__init__(a_toolkit(toolkit), profile_id, ui)
         self._profile_id = profile_id
         known = {profile.id: profile for profile in toolkit.plan.profiles}
         if profile_id not in known:
@@ -192,7 +192,7 @@ class LoginPanel(Logins):
     """All profiles that sign in, a row each, as the policy is now. ``ui`` as for ``LoginButton``."""
 
     def __init__(self, toolkit: Toolkit, *, ui: str = "auto") -> None:
-        super().__init__(toolkit, (), ui)
+        super().__init__(a_toolkit(toolkit), policy_of(toolkit), ui)
 
     def sign_in(self, profile_id: str) -> None:
         """What the button of that profile does. Raises ``ConfigError``, and ``LoginRequiredError`` without a person."""

@@ -14,7 +14,7 @@ from cbauth.events import Event
 from cbauth.toolkit import Toolkit
 from cbauth.widgets.logins import a_toolkit
 from cbauth.widgets.timeline import Recorder
-from cbauth.widgets.view import View
+from cbauth.widgets.view import View, policy_of
 from cbauth.widgets.wording import headline
 
 __all__ = ["StatusView"]
@@ -34,8 +34,7 @@ class StatusView(View):
     """
 
     def __init__(self, toolkit: Toolkit, *, ui: str = "auto") -> None:
-        plan = a_toolkit(toolkit).plan
-        super().__init__(toolkit, (plan.path or tuple(profile.id for profile in plan.profiles),), ui)
+        super().__init__(a_toolkit(toolkit), policy_of(toolkit), ui)
         self._shown: Snapshot = toolkit.snapshot()
         self._recorder: Recorder | None = None
         self._drawn = (-1, 0.0)
@@ -46,7 +45,7 @@ class StatusView(View):
     def _text(self) -> str:
         text = snapshot_text(self._shown)
         if self._recorder is not None:
-            text += f"\nOf late: {self._recorder.shown(self._shown.at, WINDOW).summary}"
+            text += f"\nOf late: {self._recorder.shown(self._shown, WINDOW).summary}"
         return text
 
     def _html(self, *, live: bool) -> str:
@@ -99,7 +98,7 @@ class StatusView(View):
         if self._recorder is None:
             return Markup()
         window = min(WINDOW, max(WINDOW / 4, self._shown.at - self._recorder.begun_at))
-        picture = timeline_html(self._recorder.shown(self._shown.at, window), self._recorder.name)
+        picture = timeline_html(self._recorder.shown(self._shown, window), self._recorder.name)
         return element("div", picture, style="margin: 10px 0 0")
 
     def _said(self) -> Markup:

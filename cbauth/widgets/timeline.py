@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from cbauth.display import Snapshot
 from cbauth.display.svg import timeline_html
 from cbauth.display.timeline import Timeline as Shown
 from cbauth.display.timeline import timeline
@@ -26,7 +27,6 @@ class Recorder:
     """Remembers the events of a toolkit. ``told`` is called after each, in the thread that it happened in."""
 
     def __init__(self, toolkit: Toolkit, told: Callable[[Event], object] | None = None) -> None:
-        self._toolkit = toolkit
         self._told = told
         self._lock = threading.Lock()
         self._events: deque[Event] = deque(maxlen=MOST)
@@ -42,11 +42,11 @@ class Recorder:
         if self._told is not None:
             self._told(event)
 
-    def shown(self, now: float, window: float | None = None) -> Shown:
-        """What is drawn at ``now``: the last ``window`` seconds, or everything since the first event."""
+    def shown(self, look: Snapshot, window: float | None = None) -> Shown:
+        """What is drawn at that look: the last ``window`` seconds, or everything since the first event."""
         with self._lock:
             events = tuple(self._events)
-        profiles = {member.profile_id: member.provider_id for member in self._toolkit.status()}
+        now, profiles = look.at, {row.profile_id: row.provider_id for row in look.rows}
         start = min([self.begun_at, *(event.at for event in events)]) if window is None else now - window
         return timeline(events, profiles, start=start, now=max(now, start + 1.0))
 
@@ -66,7 +66,7 @@ class Timeline:
         self._recorder.close()
 
     def _shown(self) -> Shown:
-        return self._recorder.shown(self._toolkit.snapshot().at)
+        return self._recorder.shown(self._toolkit.snapshot())
 
     def __repr__(self) -> str:
         return f"<Timeline: {self._shown().summary}>"

@@ -14,7 +14,7 @@ import logging
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextvars import copy_context
 from importlib import import_module
 from typing import Any, NoReturn, TypeVar
@@ -26,7 +26,7 @@ from cbauth.widgets import registry
 from cbauth.widgets.surroundings import Surroundings, apart, chosen, look, ui_of
 from cbauth.widgets.worker import Worker
 
-__all__ = ["View"]
+__all__ = ["View", "policy_of"]
 
 T = TypeVar("T")
 
@@ -35,12 +35,17 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 _log = logging.getLogger("cbauth.widgets")
 
 
+def policy_of(toolkit: Toolkit) -> Hashable:
+    """What tells the policy of a toolkit from others: its file, or else its profiles."""
+    return toolkit.plan.path or tuple(profile.id for profile in toolkit.plan.profiles)
+
+
 class View(ABC):
     """Something to show in a notebook. ``ui`` is ``auto``, ``widgets`` or ``html``."""
 
-    def __init__(self, toolkit: Toolkit, key: tuple[object, ...], ui: str) -> None:
+    def __init__(self, toolkit: Toolkit, key: Hashable, ui: str) -> None:
         self._toolkit = toolkit
-        self._key = (type(self).__name__, *key)
+        self._key = (type(self).__name__, key)
         self._ui = ui_of(ui)
         self._around: Surroundings | None = None
         self._mode = ""
@@ -52,6 +57,7 @@ class View(ABC):
         self._tree: Any = None
         self._notice: Any = None
         self._fault = self._shown_fault = ""
+        self._blind = False
         self._closed = False
 
     # what each view brings
@@ -208,7 +214,7 @@ class View(ABC):
         with self._lock:
             if self._closed:
                 return False
-            changed = self._take()
+            changed = self._taken()
             fault, self._shown_fault = self._shown_fault, self._fault
             if not changed and fault == self._fault:
                 return False
@@ -217,6 +223,18 @@ class View(ABC):
             if self._handle is not None:
                 self._handle.update(self._bundle(live=True), raw=True)
             return True
+
+    def _taken(self) -> bool:
+        """``_take``; a fault in it is shown as long as it lasts."""
+        try:
+            changed = self._take()
+        except Exception as error:
+            self._failed(error)
+            self._blind = True
+            return False
+        if self._blind:
+            self._blind, self._fault = False, ""
+        return changed
 
     def _show(self) -> None:
         self._apply()

@@ -17,6 +17,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 import cbauth
+from cbauth.stores.memory import MemoryStore
 from cbauth.widgets import LoginButton, LoginPanel, StatusView, Timeline
 from cbauth.widgets.registry import registered
 from tests.notebooks.conftest import Policy
@@ -274,6 +275,33 @@ def test_a_fault_inside_a_view_is_shown_without_its_text_and_the_view_goes_on(
     fail(toolkit)
     fail(toolkit)
     status.says("circuit open")
+
+
+class Moody(MemoryStore):
+    """A store that cannot be read while it is in a mood."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mood = ""
+        self.reading = self.read
+        self.read = self.try_to_read
+
+    def try_to_read(self, key: str) -> Any:
+        if self.mood:
+            raise cbauth.StoreError(self.mood)
+        return self.reading(key)
+
+
+def test_a_store_that_cannot_be_read_is_told_as_long_as_that_lasts(policy: Policy) -> None:
+    store = Moody()
+    with cbauth.load(policy.path, store=store) as toolkit:
+        status = Person(StatusView(toolkit))
+        status.says("2 of 3 profiles are ready.")
+        store.mood = "the state file is locked: try again"
+        status.says("▲ the state file is locked: try again")
+        store.mood = ""
+        wait(lambda: "locked" not in status.text())
+        status.view.close()
 
 
 def test_a_mapping_has_no_file_to_follow(identity: IdentityProvider) -> None:
