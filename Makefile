@@ -6,6 +6,7 @@
 # make bench        cbauth beside its peers, in an environment of its own (ARGS=--quick: only see that it runs)
 # make schemas      write schemas/ from the models
 # make screenshots  the pictures in docs/images, taken anew in a real JupyterLab
+# make rules        write docs/rules.md from the rules
 # make constraints  move every pinned version to the newest that fits
 # make clean        remove whatever make made
 #
@@ -18,13 +19,15 @@ PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 
 # The identity provider of the tests, and the Node it runs on where the system's is too old.
 PROVIDER := tests/support/identity/node_modules
+# The language server of the tests: what editors ask about a profiles.yaml.
+EDITOR := tests/editor/node_modules
 NODE := node@22.23.3
 # What the tests of the notebook views look at pages with.
 CHECKS := tests/support/notebooks/node_modules
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint format bench schemas screenshots constraints clean tools redis chromium node
+.PHONY: help demo test setup lint format bench schemas rules screenshots constraints clean tools redis chromium node
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -50,14 +53,17 @@ bench: $(BENCH)/.bench redis
 	$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 schemas: $(VENV)/.dev
-	$(VENV)/bin/cbauth schema > schemas/profiles.schema.json
-	$(VENV)/bin/cbauth schema --draft draft-07 > schemas/profiles.draft-07.schema.json
+	$(VENV)/bin/cbauth schema --output schemas/profiles.schema.json
+	$(VENV)/bin/cbauth schema --draft draft-07 --output schemas/profiles.draft-07.schema.json
+
+rules: $(VENV)/.dev
+	$(VENV)/bin/python -c 'from cbauth.config.codes.page import page; print(page(), end="")' > docs/rules.md
 
 screenshots: $(VENV)/.dev tools
 	PYTHONPATH=. $(VENV)/bin/python docs/images/take.py
 
 # What tests need beside Python.
-tools: redis chromium $(PROVIDER)/.made $(CHECKS)/.made
+tools: redis chromium $(PROVIDER)/.made $(EDITOR)/.made $(CHECKS)/.made
 
 # Programs, each as command:debian-package.
 define programs
@@ -88,8 +94,13 @@ $(CHECKS)/.made: $(CHECKS:node_modules=package.json) $(CHECKS:node_modules=packa
 	@cd $(@D:node_modules=.) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(EDITOR)/.made: $(EDITOR:node_modules=package.json) $(EDITOR:node_modules=package-lock.json) | node
+	@echo "Installing the language server of the tests into $(@D); this happens once."
+	@cd $(@D:node_modules=.) && npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(BENCH) $(PROVIDER) $(CHECKS) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
+	rm -rf $(VENV) $(BENCH) $(PROVIDER) $(EDITOR) $(CHECKS) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp is written last, so an interrupted run starts that step again; while a stamp is newer than

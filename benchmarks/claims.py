@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from benchmarks import contention, counting
+from benchmarks import contention, counting, linting
 from benchmarks.measuring import Figure, Times
 from benchmarks.subjects import (
     BARE_REDIS,
@@ -174,4 +174,6 @@ def claims() -> list[Claim]:
             for claim in (Claim(subject=name, limit=1), Claim(subject=name, peer=MSAL_TOKEN, limit=10, faster=True))
         ),
         Claim(subject="python, import cbauth", peer="python, bare start", limit=2.5),
+        Claim(subject=linting.TEAM, limit=250_000),
+        Claim(subject=linting.CROWD, peer=linting.TEAM, limit=15),
     ]

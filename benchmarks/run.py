@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cbauth
+from benchmarks import checking
 from benchmarks.claims import Bound, Claim, Verdict, bounds, claims
 from benchmarks.contention import SECONDS, Contest, contest, figures, ways
 from benchmarks.counting import counts
@@ -25,7 +26,7 @@ from benchmarks.subjects import subjects
 
 __all__ = ["main"]
 
-PEERS = ("circuitbreaker", "filelock", "litellm", "msal", "pybreaker", "redis", "tenacity")
+PEERS = ("check-jsonschema", "circuitbreaker", "filelock", "litellm", "msal", "pybreaker", "redis", "tenacity")
 README = Path(__file__).with_name("README.md")
 ROUNDS = 40
 QUICK = 0.002
@@ -74,7 +75,9 @@ def _measured(options: argparse.Namespace) -> Results:
         lambda number: _progress(f"round {number} of {rounds}" if number else "warming up …"),
     )
     _progress("")
-    verdicts: list[tuple[Claim | Bound, Verdict]] = [(claim, claim.judged(times)) for claim in claims()]
+    verdicts: list[tuple[Claim | Bound, Verdict]] = [
+        (claim, claim.judged(times)) for claim in (*claims(), *checking.claims())
+    ]
     verdicts += [(bound, bound.judged(counted)) for bound in bounds()]
     return Results(verdicts, times, counted, contests, imports())
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import cbauth
 from benchmarks.measuring import Step
 
-__all__ = ["Imported", "bare", "imports", "with_cbauth"]
+__all__ = ["Imported", "bare", "imports", "run", "with_cbauth"]
 
 
 class Imported(NamedTuple):
@@ -38,17 +38,18 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": folder.name, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter with these arguments, until it has ended well."""
     command = [sys.executable, "-s", *arguments]
     return subprocess.run(command, env=_environment(), check=True, capture_output=True, text=True)
 
 
 def bare() -> Step:
-    return partial(_python, "-c", "pass")
+    return partial(run, "-c", "pass")
 
 
 def with_cbauth() -> Step:
-    return partial(_python, "-c", "import cbauth")
+    return partial(run, "-c", "import cbauth")
 
 
 def imports() -> tuple[Imported, ...]:
@@ -58,6 +59,6 @@ def imports() -> tuple[Imported, ...]:
 
 
 def _loaded(program: str) -> dict[str, int]:
-    lines = _python("-X", "importtime", "-c", program).stderr.splitlines()
+    lines = run("-X", "importtime", "-c", program).stderr.splitlines()
     rows = [line.removeprefix("import time:").split("|") for line in lines if line.startswith("import time:")]
     return {name.strip(): int(own) for own, _, name in rows if own.strip().isdecimal()}

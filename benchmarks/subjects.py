@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import bare, ours, peers, places, sharing, startup, tokens
+from benchmarks import bare, checking, linting, ours, peers, places, sharing, startup, tokens
 from benchmarks.measuring import Step, Subject
 from cbauth.outcomes import Outcome
 
@@ -174,4 +174,6 @@ def _now_and_then() -> list[Subject]:
         Subject(name="python, import cbauth", prepare=startup.with_cbauth, calls=1),
         _subject("classify, a 429 with headers and body", ours.classify, 30),
         _subject("load, a file of 100 lines", ours.load, 1),
+        *checking.subjects(),
+        *linting.subjects(),
     ]

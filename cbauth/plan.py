@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from cbauth.core.backoff import Backoff
 from cbauth.core.breaker import BreakerPolicy
@@ -20,6 +21,7 @@ from cbauth.outcomes import Rule
 
 __all__ = [
     "DEFAULT_POLICY",
+    "PROTECTED_PARAMETERS",
     "OAuthClient",
     "OAuthLogin",
     "Plan",
@@ -55,6 +57,12 @@ class Policy:
 
 
 DEFAULT_POLICY = Policy()
+
+PROTECTED_PARAMETERS = frozenset(
+    {"client_id", "client_secret", "code_challenge", "code_challenge_method", "redirect_uri", "response_mode"}
+    | {"response_type", "scope", "state", "request", "request_uri"}
+)
+"""Parameters of an authorization request that nobody may set but the request itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,7 @@ class Plan:
     """A whole profiles.yaml, decided. ``path`` is ``None`` for a mapping; ``trusted`` is false for a file only found.
 
     An untrusted plan runs no ``command:`` and sends no secret to a host that is not the built-in provider's own.
+    ``warnings`` are the diagnostics that did not keep the file from being used.
     """
 
     profiles: tuple[Profile, ...]
@@ -164,3 +173,4 @@ class Plan:
     credentials: str = "auto"
     path: Path | None = None
     trusted: bool = True
+    warnings: tuple[Any, ...] = field(default=(), repr=False, compare=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import checking
 from benchmarks.claims import Bound, Claim, bounds, claims
 from benchmarks.contention import REDIS, SQLITE, Contest, Part, figures
 from benchmarks.counting import COMMANDS_OF_A_FAILURE, HEALTHY_COMMANDS, HEALTHY_IO
@@ -20,7 +21,7 @@ from benchmarks.measuring import Figure, MissingError, Step, Subject, Times, fig
 from benchmarks.subjects import subjects
 
 ROOT = Path(__file__).parents[1]
-PEERS = ("circuitbreaker", "filelock", "pybreaker", "redis-py", "tenacity", "LiteLLM", "msal")
+PEERS = ("check-jsonschema", "circuitbreaker", "filelock", "pybreaker", "redis-py", "tenacity", "LiteLLM", "msal")
 FAST = Times(((2.0, 0.5), (1.5, 1.0)))  # two rounds of two slices: 1.5 and 0.5 are the best, 1.0 on average
 SLOW = Times(((3.0, 6.0), (4.0, 5.0)))  # likewise 4.0
 
@@ -41,7 +42,9 @@ def can_be_had(name: str) -> bool:
 
 
 def test_a_quick_run_measures_every_subject_and_judges_every_claim(told: dict[str, Any]) -> None:
-    assert [row["claim"] for row in told["claims"]] == [str(claim) for claim in [*claims(), *bounds()]]
+    assert [row["claim"] for row in told["claims"]] == [
+        str(claim) for claim in [*claims(), *checking.claims(), *bounds()]
+    ]
     assert set(told["seconds"]) == {subject.name for subject in subjects()}
     ours = {name: times for name, times in told["seconds"].items() if not name.startswith(PEERS)}
     unmeasured = [name for name, times in ours.items() if can_be_had(name) and not times.get("best", 0) > 0]

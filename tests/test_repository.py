@@ -63,6 +63,15 @@ def pins(path: Path) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
 
 
+def test_the_top_level_holds_what_tools_and_readers_look_for_there() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in files()} == {
+        *("README.md", "CHANGELOG.md", "LICENSE", "profiles.yaml", "pyproject.toml", "constraints.txt", "Makefile"),
+        *("cbauth", "schemas", "tests", "notebooks", "docs", "benchmarks"),
+        *(".ci", ".github", "action.yml", ".pre-commit-config.yaml", ".pre-commit-hooks.yaml"),
+        *(".editorconfig", ".gitignore"),
+    }
+
+
 def test_no_file_names_a_package_registry() -> None:
     assert places(REGISTRY) == []
 

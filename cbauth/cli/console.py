@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import TextIO
 
-__all__ = ["Exit", "Paint", "emit", "prepare", "wants_color", "warn"]
+__all__ = ["Exit", "Paint", "emit", "prepare", "wants_color", "warn", "width"]
 
 
 class Exit(IntEnum):
@@ -44,7 +45,7 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def wants_color(choice: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+def wants_color(choice: str, stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether to colour what goes to ``stream``: an explicit choice, then NO_COLOR, FORCE_COLOR, then a terminal."""
     if choice != "auto":
         return choice == "always"
@@ -52,25 +53,54 @@ def wants_color(choice: str, stream: TextIO, environ: Mapping[str, str] = os.env
         return False
     if environ.get("FORCE_COLOR"):
         return environ["FORCE_COLOR"] not in ("0", "false")
-    return stream.isatty() and environ.get("TERM") != "dumb"
+    return stream is not None and stream.isatty() and environ.get("TERM") != "dumb"
+
+
+def width(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> int | None:
+    """The columns of the terminal that ``stream`` is, or that COLUMNS says; ``None`` where there is none."""
+    said = environ.get("COLUMNS", "")
+    if said.isascii() and said.isdecimal() and int(said[:6]) > 0:
+        return int(said[:6])
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns if stream is not None else 0) or None
+    except (OSError, ValueError):
+        return None
 
 
 def emit(text: str) -> None:
-    """Write to standard output. A reader that has gone away is no error: nobody wants the rest."""
-    _write(sys.stdout, text)
+    """Write to standard output. A reader that has gone away is no error: nobody wants the rest.
+
+    Raises ``CbauthError`` when it cannot be written, for example because the disk is full.
+    """
+    try:
+        _write(sys.stdout, text)
+    except OSError as error:
+        from cbauth.errors import CbauthError
+
+        raise CbauthError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def warn(text: str) -> None:
-    """Write a line to standard error."""
-    _write(sys.stderr, text + "\n")
+    """Write a line to standard error; where that cannot be done there is nobody to tell."""
+    with contextlib.suppress(OSError):
+        _write(sys.stderr, text + "\n")
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed before we began: nobody wants it
+        return
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        # The interpreter flushes once more on its way out; let that go nowhere.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        _forget(stream)
+    except OSError:
+        _forget(stream)
+        raise
+
+
+def _forget(stream: TextIO) -> None:
+    """The interpreter flushes once more on its way out; let that go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -54,7 +54,7 @@ def given(keys: Keys | None) -> dict[str, Any]:
     return {} if keys is None else keys.model_dump(exclude_none=True)
 
 
-def _settings(file: File) -> dict[str, str]:
+def _settings(file: File) -> dict[str, Any]:
     state = given(file.state)
     credentials = given(file.credentials)
     return {**state, **({"credentials": credentials["store"]} if credentials else {})}

@@ -25,6 +25,7 @@ __all__ = [
     "Span",
     "counts",
     "key_text",
+    "named",
     "printable",
 ]
 
@@ -95,7 +96,7 @@ class Diagnostic:
     related: tuple[Place, ...] = ()
 
     def __str__(self) -> str:
-        path = None if self.path is None else printable(self.path)
+        path = None if self.path is None else named(self.path)
         where = ":".join(str(part) for part in (path, self.line, self.column) if part is not None) or self.key
         tail = f" ({self.help})" if self.help else ""
         return f"{where}: {self.severity} {self.code} {self.message}{tail}".removeprefix(": ")
@@ -131,6 +132,12 @@ def key_text(path: Path) -> str:
 def printable(text: str) -> str:
     """``text`` without anything that a terminal or a log would obey: a file's name may hold it."""
     return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def named(path: str) -> str:
+    """A file's name as it may begin a line: without escapes, and never as what CI servers take for a command."""
+    shown = printable(path)
+    return f"./{shown}" if shown.lstrip().startswith(("::", "##[", "##vso[")) else shown
 
 
 def counts(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:

@@ -8,51 +8,67 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbauth.config import compiler, rules, schema
-from cbauth.config.diagnostics import MOST, Diagnostic, Finding, counts, key_text, printable
+from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
+from cbauth.config.doubts import doubts
 from cbauth.config.mapping import plain
-from cbauth.config.policies import compiled
-from cbauth.config.privacy import looks_secret
 from cbauth.config.source import read
 from cbauth.errors import ConfigError
-from cbauth.plan import Plan, Policy
 
 if TYPE_CHECKING:
     from cbauth.config.schema.models import File
+    from cbauth.plan import Plan, Policy
 
 __all__ = ["Checked", "check_text", "from_checked", "from_file", "from_mapping", "policy_from_mapping"]
 
 
+COMMENT_SIGN = "cbauth:"
+"""What every comment to cbauth has in it."""
+
+
 class Checked:
-    """A text that was checked: its document, its diagnostics sorted by place, and its model when nothing is wrong."""
+    """A text that was checked: its document, its diagnostics sorted by place, and its plan when nothing is wrong."""
 
-    __slots__ = ("diagnostics", "document", "model")
+    __slots__ = ("diagnostics", "document", "plan")
 
-    def __init__(self, document: Document, diagnostics: list[Diagnostic], model: File | None) -> None:
+    def __init__(self, document: Document, diagnostics: list[Diagnostic], plan: Plan | None) -> None:
         self.document = document
         self.diagnostics = diagnostics
-        self.model = model
+        self.plan = plan
 
 
 def check_text(source: str | bytes, path: str | None) -> Checked:
     """Check a text. Never raises for anything that is in it."""
     document = parse(source, path)
     problems = list(document.problems)
-    model = None
+    model = plan = None
     if document.readable:
-        model, findings = _examine(document.data, nulls=document.nulls, secrets=looks_secret(document.lines.text))
+        text = document.lines.text
+        model, findings = _examine(
+            document.data,
+            nulls=document.nulls,
+            secrets=rules.suspicious(text),
+            lookalikes=not text.isascii() or "\\" in text,
+        )
+        problems += [document.place(finding) for finding in islice(doubts(document), MOST)]
         placed = [document.place(finding) for finding in findings]
         taken = {(problem.line, problem.column) for problem in problems}
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
-    if counts(problems)[0]:
-        model = None
-    return Checked(document, sorted(problems), model)
+    if model is not None and not counts(problems)[0]:
+        plan, findings = _linted(document.data, model)
+        problems += map(document.place, findings)
+    if document.root is not None and COMMENT_SIGN in document.lines.text:
+        from cbauth.config.ignoring import after_comments
+
+        problems = after_comments(document, document.root, problems)
+    return Checked(document, sorted(problems), None if counts(problems)[0] else plan)
 
 
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
@@ -62,9 +78,9 @@ def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
 
 def from_checked(checked: Checked, path: str | os.PathLike[str], *, trusted: bool) -> Plan:
     """The plan of a text that was checked, and is that of ``path``. Raises ``ConfigError``."""
-    if checked.model is None:
+    if checked.plan is None:
         raise _error(printable(os.fspath(path)), checked.diagnostics, path=os.fspath(path))
-    return compiler.compile_plan(checked.model, path=Path(path), trusted=trusted)
+    return replace(checked.plan, path=Path(path), trusted=trusted, warnings=tuple(checked.diagnostics))
 
 
 def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
@@ -72,10 +88,14 @@ def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
     data, problems = plain(mapping)
     model = None
     if not problems:
-        model, problems = _examine(data, nulls=True, secrets=True)
-    if model is None or any(finding.severity == "error" for finding in problems):
+        model, problems = _examine(data, nulls=True, secrets=True, lookalikes=True)
+    plan = None
+    if model is not None and all(finding.severity == WARNING for finding in problems):
+        plan, found = _linted(data, model)
+        problems = [*problems, *found]
+    if plan is None:
         raise _error("the configuration", _unplaced(problems))
-    return compiler.compile_plan(model, path=None, trusted=trusted)
+    return replace(plan, trusted=trusted, warnings=tuple(_unplaced(problems)))
 
 
 def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
@@ -87,11 +107,16 @@ def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
         problems = _settled([*problems, *islice(rules.nulls(data), MOST)])
     if model is None or problems:
         raise _error("the policy", _unplaced(problems))
-    return compiled(compiler.given(model))
+    from cbauth.config.compiler import given
+    from cbauth.config.policies import compiled
+
+    return compiled(given(model))
 
 
-def _examine(data: Any, *, nulls: bool, secrets: bool) -> tuple[File | None, list[Finding]]:
+def _examine(data: Any, *, nulls: bool, secrets: bool, lookalikes: bool) -> tuple[File | None, list[Finding]]:
     model, findings = schema.validate_file(data)
+    if lookalikes:
+        findings += islice(rules.lookalikes(data), MOST)
     findings += islice(rules.check(data), MOST)
     if nulls:
         findings += islice(rules.nulls(data), MOST)
@@ -100,16 +125,46 @@ def _examine(data: Any, *, nulls: bool, secrets: bool) -> tuple[File | None, lis
     return model, _settled(findings) if findings else findings
 
 
+def _linted(data: Any, model: File) -> tuple[Plan | None, list[Finding]]:
+    """The plan of a file without errors, and what its policy promises in vain; none when it cannot work at all."""
+    plan = compiler.compile_plan(model, path=None, trusted=True)
+    by_severity: dict[str, list[Finding]] = {ERROR: [], WARNING: []}
+    for finding in rules.lint(data, plan):  # many warnings must not hide that it cannot work
+        if len(by_severity[finding.severity]) < MOST:
+            by_severity[finding.severity].append(finding)
+    return (None if by_severity[ERROR] else plan), by_severity[ERROR] + by_severity[WARNING]
+
+
 def _settled(findings: Sequence[Finding]) -> list[Finding]:
-    """One finding for each mistake: nothing more about what lies under an unknown key, nothing said twice."""
+    """One finding for each mistake: nothing more about what lies under an unknown key, nothing said twice.
+
+    What cannot be told from ASCII by looking is said first: other complaints about the same words would only confuse.
+    """
     unknown = {finding.path for finding in findings if finding.code == "CBA201"}
+    alike = {(finding.path, finding.at_key) for finding in findings if finding.code == "CBA120"}
+    shapeless = {finding.path for finding in findings if finding.code in _SHAPELESS}
     kept: dict[tuple[Any, ...], Finding] = {}
     for finding in findings:
-        path = finding.path
-        if finding.code not in ("CBA201", "CBA301") and any(path[:end] in unknown for end in range(1, len(path) + 1)):
+        path, code = finding.path, finding.code
+        if code not in _ANYWHERE and any(path[:end] in unknown for end in range(1, len(path) + 1)):
             continue
-        kept.setdefault((finding.code, path, finding.at_key), finding)
+        if code in _CONFUSED and (path, finding.at_key) in alike:
+            continue
+        if code in _REFERRING and path in shapeless:
+            continue
+        kept.setdefault((code, path, finding.at_key), finding)
     return list(kept.values())
+
+
+_ANYWHERE = frozenset({"CBA120", "CBA201", "CBA301", "CBA302", "CBA305"})
+"""What is said of an unknown key, and of what stands under it."""
+
+_CONFUSED = frozenset({"CBA201", "CBA204", "CBA206", "CBA207", "CBA208", "CBA209", "CBA210", "CBA211", "CBA301"})
+"""What is said of words that are not the ones that are wanted."""
+
+_SHAPELESS = frozenset({"CBA206", "CBA208"})
+_REFERRING = frozenset({"CBA210", "CBA211"})
+"""What cannot be a name need not be told that nothing has that name."""
 
 
 def _unplaced(findings: Iterable[Finding]) -> list[Diagnostic]:

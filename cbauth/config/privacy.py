@@ -3,7 +3,8 @@
 Laws:
 
 1. A value is shown only when its field is known to be harmless (the table below) and it does not look like a secret.
-2. What is shown is short, printable ASCII: no control character, no terminal escape, no look-alike.
+2. What is shown is short, printable ASCII: no control character, no terminal escape, no look-alike, and nothing that a
+   CI server takes for a command.
 3. A key is shown under the same rule 2, in mappings that have keys by right, and never when it looks like a secret.
 """
 
@@ -40,8 +41,15 @@ _HINTS = (
     *("sk-", "sk_", "AIza", "ya29.", "gh", "glpat-", "gsk_", "xai-", "hf_", "pplx-", "r8_", "xox", "AKIA", "eyJ"),
     *("earer", "PRIVATE"),
 )
-# Long, with capitals, small letters and digits in one unbroken run: no name or model looks like that.
-_RANDOM = re.compile(r"(?=[A-Za-z0-9+/=_]*[A-Z])(?=[A-Za-z0-9+/=_]*[a-z])(?=[A-Za-z0-9+/=_]*[0-9])[A-Za-z0-9+/=_]{24,}")
+# One unbroken run that looks drawn by lot: with capitals, small letters and digits; or letters and digits in many
+# turns; or a UUID. No name or model looks like that.
+_RANDOM = re.compile(
+    r"""(?=[a-z0-9+/=_]*[A-Z])(?=[A-Z0-9+/=_]*[a-z])(?=[A-Za-z+/=_]*[0-9])[A-Za-z0-9+/=_]{20,}
+      | (?=(?:[A-Za-z]*[0-9]+[A-Za-z]){4})[A-Za-z0-9]{20,}
+      | [0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}
+    """,
+    re.VERBOSE,
+)
 
 _POLICY = {
     "rotation": {"strategy", "sticky", "sticky_ttl"},
@@ -81,6 +89,8 @@ def presentable(text: str) -> bool:
     return (
         len(text) <= LONGEST_SHOWN
         and _PRINTABLE.fullmatch(text) is not None
+        and "::" not in text
+        and "##[" not in text
         and not looks_secret(text)
         and _RANDOM.search(text) is None
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from cbauth.config.privacy import presentable
+
 __all__ = ["Suggestions", "nearest"]
 
 MANY = 500
@@ -34,12 +36,17 @@ class Suggestions:
     def __init__(self, budget: int = 200) -> None:
         self._left = budget
 
-    def help(self, word: str, choices: Collection[str], otherwise: str | None = None) -> str | None:
-        """A sentence that names the nearest choice, or ``otherwise``."""
+    def near(self, word: str, choices: Collection[str]) -> str | None:
+        """The nearest choice that may be shown."""
         if self._left <= 0:
-            return otherwise
+            return None
         self._left -= 1
         near = nearest(word, choices)
+        return near if near is not None and presentable(near) else None
+
+    def help(self, word: str, choices: Collection[str], otherwise: str | None = None) -> str | None:
+        """A sentence that names the nearest choice, or ``otherwise``."""
+        near = self.near(word, choices)
         return f"did you mean `{near}`?" if near is not None else otherwise
 
 

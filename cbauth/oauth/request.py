@@ -22,7 +22,8 @@ from cbauth.errors import ConfigError, LoginError
 from cbauth.oauth.discovery import Endpoints
 from cbauth.oauth.loopback.callback import Place, RequestError
 from cbauth.oauth.pkce import generate_pkce, generate_state
-from cbauth.oauth.targets import PROTECTED, Target
+from cbauth.oauth.targets import Target
+from cbauth.plan import PROTECTED_PARAMETERS
 from cbauth.secrets import Secret
 
 __all__ = ["Answer", "AuthorizationRequest"]
@@ -54,7 +55,7 @@ class AuthorizationRequest:
                 profile_id=target.profile_id,
             )
         client = target.client
-        taken = sorted(PROTECTED & set(client.extra_params))
+        taken = sorted(PROTECTED_PARAMETERS & set(client.extra_params))
         if taken:
             raise ConfigError(f"extra_params of provider {target.provider_id} must not set {', '.join(taken)}")
         self.target = target

@@ -13,8 +13,8 @@ from cbauth.config.suggest import nearest
 from cbauth.errors import ConfigError, LoginError
 from cbauth.oauth.credentials import CredentialStore, MemoryCredentials, open_credentials
 from cbauth.oauth.loopback.callback import Place
-from cbauth.oauth.targets import ENDPOINTS, PROTECTED
-from cbauth.plan import OAuthClient
+from cbauth.oauth.targets import ENDPOINTS
+from cbauth.plan import PROTECTED_PARAMETERS, OAuthClient
 from cbauth.secrets import Given, Secret
 
 __all__ = ["a_function", "a_number", "a_port", "a_secret", "an_address", "client_from", "open_store"]
@@ -135,7 +135,7 @@ def _texts(value: object, name: str) -> tuple[str, ...]:
 def _params(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"extra_params has to be a mapping, not {type(value).__name__}")
-    taken = sorted(PROTECTED & set(value))
+    taken = sorted(PROTECTED_PARAMETERS & set(value))
     if taken:
         raise ConfigError(f"extra_params must not set {', '.join(taken)}: that is what protects a login")
     return {

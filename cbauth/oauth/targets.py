@@ -22,7 +22,7 @@ from cbauth.errors import ConfigError
 from cbauth.plan import OAuthClient, OAuthLogin, Plan, Profile, Provider
 from cbauth.secrets import Source, source_for
 
-__all__ = ["PROTECTED", "Target", "origin_of", "sends_home", "targets_of"]
+__all__ = ["Target", "origin_of", "sends_home", "targets_of"]
 
 ENDPOINTS = (
     "issuer",
@@ -32,12 +32,6 @@ ENDPOINTS = (
     "revocation_endpoint",
     "userinfo_endpoint",
 )
-
-PROTECTED = frozenset(
-    {"client_id", "client_secret", "code_challenge", "code_challenge_method", "redirect_uri", "response_mode"}
-    | {"response_type", "scope", "state", "request", "request_uri"}
-)
-"""Parameters of an authorization request that nobody may set but the request itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -142,10 +143,26 @@ def test_help_and_version_load_no_command_and_nothing_of_a_configuration() -> No
     program = (
         "import sys\nfrom cbauth.cli import main\nassert main(['--help']) == main(['--version']) == 0\n"
         "loaded = {n for n in sys.modules if n.startswith(('cbauth.', 'pydantic', 'ruamel'))}\n"
-        "assert loaded <= {'cbauth.cli', 'cbauth.cli.main', 'cbauth.cli.console', 'cbauth.errors'}, loaded\n"
+        "light = {'cbauth.cli' + end for end in ('', '.main', '.console', '.group')} | {'cbauth.errors'}\n"
+        "assert loaded <= light, loaded\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_alone_loads_not_even_the_library_of_the_commands(flag: str) -> None:
+    program = f"import sys\nfrom cbauth.cli import main\nassert main(['{flag}']) == 0 and 'click' not in sys.modules"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_every_option_stands_in_the_help_whichever_way_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    told = capsys.readouterr().out
+    main(["--help", "--"])
+    assert capsys.readouterr().out == told
+    assert re.findall(r"^  (-.+?)  ", told, re.MULTILINE) == ["--version", "-h, --help"]
 
 
 def test_the_module_is_the_command() -> None:

@@ -21,13 +21,14 @@ GOOD = "version: 1\nprofiles:\n  a: {provider: openai}\n"
 WARNED = "profiles:\n  a: {provider: openai}\n"
 BAD = "version: 1\nprofiles:\n  a: {provider: opnai, api_key: CANARY, weight: -1}\n"
 BROKEN = 'version: 1\nprofiles:\n  a: {provider: "CANARY\n'
-FORMATS = ("text", "concise", "json", "github")
+FORMATS = ("text", "concise", "json", "github", "sarif", "junit")
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with a file of each sort."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
     for name, text in {"good": GOOD, "warned": WARNED, "bad": BAD, "broken": BROKEN}.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     return tmp_path
@@ -168,6 +169,10 @@ def test_text_shows_the_line_with_a_caret_and_masks_what_may_be_secret(
     ("line", "shown"),
     [
         ("  a: {provider: nobody, models: [gpt-4o]} # CANARY", "  a: {provider: nobody, models: [gpt-4o]}"),
+        (
+            "  a: {provider: nobody} # cbauth: ignore[CBA303, CANARY] CANARY",
+            "  a: {provider: nobody} # cbauth: ignore[CBA303, ***",
+        ),
         ("  a: {provider: nobody, api_kye: CANARY}", "  a: {provider: nobody, api_kye: ***}"),
         ("  a: {provider: nobody, api_key: {CANARY: 1}}", "  a: {provider: nobody, api_key: {***: ***}}"),
         ("  a: {provider: nobody, metadata: {team: CANARY}}", "  a: {provider: nobody, metadata: {team: ***}}"),
@@ -307,7 +312,9 @@ def test_a_folder_means_its_profile_files(folder: Path, capsys: pytest.CaptureFi
     inside.mkdir()
     code, out, _ = run(capsys, "--format", "concise", "inside")
     assert code == 2
-    assert out.startswith("inside:1:1: error CBA101 there is no profiles.yaml in this folder")
+    assert out.startswith(
+        "inside:1:1: error CBA101 there is no profiles.yaml in this folder, and no *.profiles.yaml (name"
+    )
     for name in ("profiles.yaml", "eu.profiles.yaml", "other.yaml"):
         (inside / name).write_text(BAD)
     code, out, _ = run(capsys, "--format", "concise", "inside")

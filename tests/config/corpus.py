@@ -1,6 +1,7 @@
 """The folders of good and bad example files. Beside each bad one stands what is expected of it.
 
-``name.expected.txt`` has a line for each diagnostic: ``line:column-endline:endcolumn severity code key``.
+Those of the policy rules have a folder each, ``lint/CODE-name/``, with bad and good ones. ``name.expected.txt`` has a
+line for each diagnostic: ``line:column-endline:endcolumn severity code key``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from cbauth.config.diagnostics import Diagnostic
 HERE = Path(__file__).parent
 VALID = sorted((HERE / "valid").glob("*.yaml"))
 INVALID = sorted((HERE / "invalid").glob("*.yaml"))
+LINTED = sorted((HERE / "lint").glob("*/invalid*.yaml"))
+UNLINTED = sorted((HERE / "lint").glob("*/valid*.yaml"))
 
 
 def told(diagnostic: Diagnostic) -> str:

@@ -40,6 +40,7 @@ def test_an_address_is_asked_for_in_a_box_that_no_notebook_keeps(
         policy.setup + "login = LoginButton(toolkit, 'me', ui='html')\nlogin.sign_in()",
         "login.paste()",
         reaches_only=identity.issuer,
+        settled=False,
     )
     link = view.page.get_by_role("link", name="Open Acme and sign in")
     with view.context.expect_event("request", lambda request: "/callback?" in request.url) as lost:

@@ -52,7 +52,7 @@ def test_the_browser_of_these_tests_blocks_popups(chromium: Chromium, identity: 
 def test_one_can_sign_in_while_a_cell_is_busy(front_end: str, desk: Desk, policy: Policy, tmp_path: Path) -> None:
     flag = tmp_path / "done"
     busy = f"import time, pathlib\nprint('busy')\nwhile not pathlib.Path({str(flag)!r}).exists(): time.sleep(0.02)"
-    view = desk.open(front_end, policy.setup + BUTTON, busy, "print('free again')")
+    view = desk.open(front_end, policy.setup + BUTTON, busy, "print('free again')", settled=False)
     view.prints("busy")
     view.button("Sign in to Acme").click()
     view.allow(view.follow())

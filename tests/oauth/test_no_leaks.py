@@ -72,7 +72,7 @@ def logged() -> Iterator[list[str]]:
 
 def canaries(acme: Acme) -> dict[str, str]:
     """Every secret that the provider has issued or been sent, and its kind."""
-    found = {value: kind for kind, values in acme.identity.secrets().items() for value in values}
+    found = acme.identity.issued()
     return {value: kind for value, kind in found.items() if len(value) >= SHORTEST}
 
 

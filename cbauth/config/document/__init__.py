@@ -7,7 +7,9 @@ a text that is not YAML, so that the answer is the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -15,7 +17,9 @@ from ruamel.yaml.error import YAMLError
 
 from cbauth.config.diagnostics import Diagnostic, Finding, Path, Place, Span, key_text
 from cbauth.config.document.composer import Composer, StoppedError
+from cbauth.config.document.doubts import Doubt
 from cbauth.config.document.nodes import Node, find, scalars
+from cbauth.config.document.pure import PureScanner
 from cbauth.config.document.syntax import explain
 from cbauth.config.document.text import MOST_BYTES, Lines, clean, decode
 
@@ -26,14 +30,20 @@ __all__ = ["MOST_BYTES", "Document", "Lines", "Node", "parse", "scalars"]
 FAULTS = (YAMLError, ValueError, OverflowError)
 
 
+# What libyaml stumbles over is read again by the pure parser, which sees further ahead and says better what is wrong;
+# but only when it is short, for a mebibyte takes that one seconds.
+MOST_SECOND_READING = 256 * 1024
+
+
 class Document:
     """One YAML document, its text and what was wrong with it.
 
     ``root`` is ``None`` when the document is empty or could not be read; ``readable`` tells the two apart. ``nulls``
-    says whether there is any ``null`` in it.
+    says whether there is any ``null`` in it; ``doubtful`` has, by offset, the scalars that versions of YAML read
+    differently; ``dropped`` what is not in the tree, such as the second of two equal keys.
     """
 
-    __slots__ = ("lines", "nulls", "path", "problems", "readable", "root")
+    __slots__ = ("doubtful", "dropped", "lines", "nulls", "path", "problems", "readable", "root")
 
     def __init__(
         self,
@@ -44,6 +54,8 @@ class Document:
         readable: bool,
         root: Node | None = None,
         nulls: bool = True,
+        doubtful: Mapping[int, Doubt] = MappingProxyType({}),
+        dropped: Sequence[tuple[Path, Node]] = (),
     ) -> None:
         self.lines = lines
         self.path = path
@@ -51,6 +63,8 @@ class Document:
         self.readable = readable
         self.root = root
         self.nulls = nulls
+        self.doubtful = doubtful
+        self.dropped = dropped
 
     @property
     def data(self) -> Any:
@@ -93,18 +107,31 @@ def parse(source: str | bytes, path: str | None = None) -> Document:
         return Document(Lines(text), path, [problem], readable=False)
     text, problems = clean(text.removeprefix("\ufeff"), path)
     lines = Lines(text)
-    composer = Composer(lines, path)
+    given, stand_ins = _for_libyaml(text)
+    composer = Composer(lines, path, stand_ins)
     readable = True
     root = None
     try:
-        root = composer.compose(_events(text, pure=False))
-    except StoppedError:
-        readable = False
-    except FAULTS as error:
-        composer = Composer(lines, path)
-        root, readable = _compose_slowly(composer, error)
+        root = composer.compose(_events(given, pure=False))
+    except (StoppedError, *FAULTS) as error:
+        if len(text) <= MOST_SECOND_READING:
+            composer = Composer(lines, path)
+            root, readable = _compose_slowly(composer, error)
+        else:
+            readable = False
+            if not isinstance(error, StoppedError):
+                composer.problems.append(explain(error, lines, path))
     problems += composer.problems
-    return Document(lines, path, problems, readable=readable, root=root, nulls=composer.nulls or root is None)
+    return Document(
+        lines,
+        path,
+        problems,
+        readable=readable,
+        root=root,
+        nulls=composer.nulls or root is None,
+        doubtful=composer.doubtful,
+        dropped=composer.dropped,
+    )
 
 
 def _compose_slowly(composer: Composer, first: Exception) -> tuple[Node | None, bool]:
@@ -123,4 +150,22 @@ def _compose_slowly(composer: Composer, first: Exception) -> tuple[Node | None, 
 
 def _events(text: str, *, pure: bool) -> Iterator[Any]:
     parser = YAML(typ="safe", pure=pure)
+    if pure:
+        parser.Scanner = PureScanner
     return iter(parser.parse(text))
+
+
+# libyaml keeps to YAML 1.1 where a plain scalar in brackets has a colon or a question mark: it refuses `{a: env:B}`. So
+# these are given to it as characters that mean nothing, one for one, and the scalars get them back.
+_COLON_WITHIN = re.compile(r"""(?<=[^\s"'\]}]):(?=[^\s,\[\]{}])""")
+_QUESTION_WITHIN = re.compile(r"(?<=[^\s,\[\]{}])\?")
+_COLON, _QUESTION = "\ue000", "\ue001"
+_BACK: Mapping[int, str] = {ord(_COLON): ":", ord(_QUESTION): "?"}
+
+
+def _for_libyaml(text: str) -> tuple[str, Mapping[int, str]]:
+    """The text with stand-ins where it may need them, and the table that takes them back."""
+    if ("[" not in text and "{" not in text) or _COLON in text or _QUESTION in text:
+        return text, {}
+    text = _COLON_WITHIN.sub(_COLON, text)
+    return (_QUESTION_WITHIN.sub(_QUESTION, text) if "?" in text else text), _BACK

@@ -12,7 +12,8 @@ Laws:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml.events import (
@@ -26,17 +27,24 @@ from ruamel.yaml.events import (
 )
 
 from cbauth.config.diagnostics import MOST, Diagnostic, Path, Place, key_text
-from cbauth.config.document.nodes import MAPPING, SCALAR, SEQUENCE, Node
-from cbauth.config.document.scalars import TooLongError, resolve
+from cbauth.config.document.doubts import Doubt, doubt
+from cbauth.config.document.nodes import MAPPING, NO_PAIRS, SCALAR, SEQUENCE, Node
+from cbauth.config.document.scalars import LONGEST_WORD, SPECIAL, TooLongError, resolve
 from cbauth.config.document.text import FORBIDDEN, Lines
-from cbauth.config.privacy import names_allowed, quoted
+from cbauth.config.privacy import names_allowed, presentable, quoted
 
 __all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
 
 MOST_DEPTH = 64
 MOST_NODES = 250_000
 
-_AS_TEXT = re.compile(r"(?:&\S+\s+)?!\s")
+_AS_TEXT = re.compile(r"(?:&\S+\s+)?!(?:\s|\Z)")
+# What libyaml takes and the pure parser does not: tags of another form, or with a tab after them; a comment or tab
+# right after `|`, which the specification does not allow.
+_SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+0-9]*[#\t]", re.ASCII)
+_PROPERTIES = frozenset("&!")
+_SUSPECT = frozenset("&!|>")
+_node = tuple.__new__  # half the time of calling the class, which does the same
 _CORE = "tag:yaml.org,2002:"
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -48,6 +56,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 class StoppedError(Exception):
     """The document cannot be read any further; the reason has been reported."""
+
+
+class SlipError(ValueError):
+    """The parser took something that is not YAML."""
 
 
 class _Frame:
@@ -78,10 +90,12 @@ class _Frame:
 class Composer:
     """Builds the tree of the first document.
 
-    ``problems`` holds what was wrong on the way, ``nulls`` says whether any value is ``null``.
+    ``problems`` holds what was wrong on the way, ``nulls`` says whether any value is ``null``, ``doubtful`` by its
+    offset what versions of YAML read differently, ``dropped`` mappings of one entry that were left out of the tree.
     """
 
-    def __init__(self, lines: Lines, path: str | None) -> None:
+    def __init__(self, lines: Lines, path: str | None, stand_ins: Mapping[int, str] = MappingProxyType({})) -> None:
+        self._stand_ins = stand_ins  # of characters in scalars, and what they stand for
         self.problems: list[Diagnostic] = []
         self.lines = lines
         self.path = path
@@ -90,6 +104,8 @@ class Composer:
         self._root: Node | None = None
         self._documents = 0
         self.nulls = False
+        self.doubtful: dict[int, Doubt] = {}
+        self.dropped: list[tuple[Path, Node]] = []
 
     def compose(self, events: Iterable[Any]) -> Node | None:
         """The root, ``None`` for an empty document. Raises ``StoppedError`` and whatever ``events`` raises."""
@@ -113,32 +129,68 @@ class Composer:
 
     def _scalar(self, event: Any) -> None:
         text: str = event.value
+        if self._stand_ins and not text.isascii():
+            text = text.translate(self._stand_ins)
         start, end = event.start_mark.index, event.end_mark.index
-        plain = not event.style
+        first = self.lines.text[start : start + 1]
         value: Any = text
-        if plain and event.implicit[0]:
-            if text == "":
-                start, end = self._place_of_nothing(start, end)
-            elif self.lines.text[start] in "&!" and _AS_TEXT.match(self.lines.text, start):
-                return self._leaf(event.anchor, text, start, end)  # libyaml does not tell of the tag `!`
-            try:
-                value = resolve(text)
-            except TooLongError:
-                self._report("CBA118", start, end, "this number has more than 64 digits", "write a shorter one")
-        elif plain or event.tag:
+        if not event.style and event.implicit[0]:
+            if not text or first in _PROPERTIES:
+                return self._bare(event, text, start, end)
+            if first in SPECIAL and (len(text) <= LONGEST_WORD or not first.isalpha()):
+                value = self._resolved(text, start, end)
+        elif not event.style or event.tag:
+            self._mind_slips(first, start)
             value = self._tagged(event, text, start, end)
         elif event.style in "|>":
+            self._mind_slips(first, start)
             end = self._trimmed(start, end)
         elif event.style == '"' and FORBIDDEN.search(text):
             self._report("CBA110", start, end, "an escape stands for a character that is not allowed", "take it out")
         self._leaf(event.anchor, value, start, end)
 
+    def _bare(self, event: Any, text: str, start: int, end: int) -> None:
+        """A plain scalar with an anchor, or of nothing."""
+        first = self.lines.text[start : start + 1]
+        self._mind_slips(first, start)
+        value: Any = text
+        # libyaml does not tell of the tag `!`
+        if start == end or first not in _PROPERTIES or not _AS_TEXT.match(self.lines.text, start):
+            if not text:
+                start, end = self._place_of_nothing(start, end)
+            value = self._resolved(text, start, end)
+        self._leaf(event.anchor, value, start, end)
+
+    def _resolved(self, text: str, start: int, end: int) -> Any:
+        """What a plain scalar means."""
+        value: Any = text
+        try:
+            value = resolve(text)
+        except TooLongError:
+            self._report("CBA118", start, end, "this number has more than 64 digits", "write a shorter one")
+        if (unsure := doubt(text)) is not None:
+            self.doubtful[start] = unsure
+        return value
+
+    def _mind_slips(self, first: str, start: int) -> None:
+        if first in _SUSPECT and _SLIPS.match(self.lines.text, start):
+            raise SlipError
+
     def _leaf(self, anchor: str | None, value: Any, start: int, end: int) -> None:
-        self.nulls = self.nulls or value is None
-        node = Node(SCALAR, value, start, end)
+        if value is None:
+            self.nulls = True
+        node = _node(Node, (SCALAR, value, start, end, (), NO_PAIRS))
         if anchor:
             self._anchors[anchor] = (node, 1)
-        self._add(node, 1)
+        if not self._stack:
+            self._root = node
+            return
+        frame = self._stack[-1]
+        if frame.mapping and frame.key is None and frame.size < MOST_NODES:  # most of what there is: a key
+            frame.size += 1
+            frame.key = node
+        else:
+            self._add(node, 1)
 
     def _tagged(self, event: Any, text: str, start: int, end: int) -> Any:
         """The value of a scalar with a tag; only YAML's own tags, where they say what the value is anyway."""
@@ -155,6 +207,7 @@ class Composer:
 
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
+        self._mind_slips(self.lines.text[start : start + 1], start)
         if len(self._stack) >= MOST_DEPTH:
             message = f"nested more than {MOST_DEPTH} levels deep"
             self._report("CBA114", start, start + 1, message, "make it flatter", path=self._here()[:1])
@@ -217,12 +270,15 @@ class Composer:
             if key.kind != SCALAR:
                 self._report("CBA119", key.start, key.end, "a key has to be a word", "write `name: value`")
                 return
-            self._report("CBA119", key.start, key.end, "this key is not text", "put it in quotes")
             name = self.lines.text[key.start : key.end]
+            known = len(self._here(name)) == len(self._stack) and presentable(name)
+            spelling = f'put it in quotes: `"{name}"`' if known else "put it in quotes"
+            self._report("CBA119", key.start, key.end, "this key is not text", spelling)
         if name == "<<" and self.lines.text.startswith("<<", key.start):
             frame.merges += self._mergeable(value)
         elif name in frame.pairs:
             self._twice(name, frame.pairs[name][0], key)
+            self._drop(name, key, value)
         else:
             frame.pairs[name] = (key, value)
 
@@ -256,6 +312,12 @@ class Composer:
             path=path,
             related=(Place(message="first given here", path=self.path, **span._asdict()),),
         )
+
+    def _drop(self, name: str, key: Node, value: Node) -> None:
+        """Remember an entry that is left out, if it is known what may be shown of it."""
+        path = self._here(name)
+        if len(path) == len(self._stack) and len(self.dropped) < MOST:
+            self.dropped.append((path[:-1], Node(MAPPING, None, key.start, value.end, (), {name: (key, value)})))
 
     def _here(self, name: str | None = None) -> Path:
         """The path of what is under construction, ``name`` in its last place; no further than names may be shown."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from cbauth.config.diagnostics import Path
 
-__all__ = ["MAPPING", "SCALAR", "SEQUENCE", "Node", "find", "scalars"]
+__all__ = ["MAPPING", "NO_PAIRS", "SCALAR", "SEQUENCE", "Node", "find", "scalars"]
 
 SCALAR = "scalar"
 SEQUENCE = "sequence"
 MAPPING = "mapping"
 
-_NO_PAIRS: Mapping[str, Any] = MappingProxyType({})
+NO_PAIRS: dict[str, Any] = {}
 
 
 class Node(NamedTuple):
@@ -29,7 +28,7 @@ class Node(NamedTuple):
     start: int
     end: int
     items: Sequence[Node] = ()
-    pairs: Mapping[str, tuple[Node, Node]] = _NO_PAIRS
+    pairs: dict[str, tuple[Node, Node]] = NO_PAIRS
 
 
 def find(root: Node, path: Path) -> tuple[Node | None, Node]:
@@ -46,15 +45,17 @@ def find(root: Node, path: Path) -> tuple[Node | None, Node]:
     return key, node
 
 
-def scalars(root: Node) -> Iterator[tuple[Path, Node, bool]]:
-    """Every scalar with its path and whether it is a key; what is aliased comes once for each path."""
-    stack: list[tuple[Path, Node]] = [((), root)]
+def scalars(root: Node, at: Path = ()) -> Iterator[tuple[Path, Node, bool]]:
+    """Every scalar with its path (``at`` is that of ``root``) and whether it is a key.
+
+    In the order of the text; what is aliased comes once for each path.
+    """
+    stack: list[tuple[Path, Node, bool]] = [(at, root, False)]
     while stack:
-        path, node = stack.pop()
+        path, node, is_key = stack.pop()
         if node.kind == SCALAR:
-            yield path, node, False
+            yield path, node, is_key
             continue
-        stack.extend(((*path, i), item) for i, item in enumerate(node.items))
-        for name, (key, value) in node.pairs.items():
-            yield (*path, name), key, True
-            stack.append(((*path, name), value))
+        stack.extend(((*path, i), item, False) for i, item in reversed(list(enumerate(node.items))))
+        for name, (key, value) in reversed(node.pairs.items()):
+            stack += (((*path, name), value, False), ((*path, name), key, True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LONGEST_NUMBER", "TooLongError", "resolve"]
+__all__ = ["LONGEST_NUMBER", "LONGEST_WORD", "SPECIAL", "TooLongError", "resolve"]
 
 LONGEST_NUMBER = 64
 """Digits. Python refuses to read integers of more than 4300, and takes quadratic time before that."""
@@ -26,6 +26,13 @@ _WORDS: dict[str, Scalar] = {
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _OTHER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+
+
+SPECIAL = frozenset("~nNtTfFyYoO+-.0123456789")
+"""What a plain scalar begins with that may be anything but a text, or doubtful."""
+
+LONGEST_WORD = len("false")
+"""No plain scalar of letters that is longer is anything but a text."""
 
 
 class TooLongError(ValueError):

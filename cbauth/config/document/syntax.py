@@ -24,6 +24,7 @@ _SAYINGS = (
         "a second `key: value` on one line, or a line that is indented too far",
         "put the key on its own line with its neighbours' indentation, or the value in quotes",
     ),
+    ("found a tab character", "CBA107", "a tab is used for indentation", "indent with spaces"),
     ("found character '\\t'", "CBA107", "a tab is used for indentation", "indent with spaces"),
     (
         "that cannot start any token",
@@ -52,19 +53,37 @@ _SAYINGS = (
         "align it with its neighbours; a text that goes on after a quote needs quotes around all of it",
     ),
     (
+        "did not find expected key",
+        "CBA104",
+        "this does not fit the lines above",
+        "align it with its neighbours; a text that goes on after a quote needs quotes around all of it",
+    ),
+    (
+        "did not find expected '-'",
+        "CBA104",
+        "this does not fit the list above",
+        "align it with its neighbours, or begin it with `- `",
+    ),
+    (
+        "found unexpected ':'",
+        "CBA104",
+        "a colon within a word in brackets",
+        "put the value in quotes",
+    ),
+    (
         "sequence entries are not allowed",
         "CBA104",
         "a list entry cannot begin here",
         "put `- ` on a line of its own",
     ),
     (
-        "expected the node content",
+        "node content",
         "CBA104",
         "a value is expected here",
         "take the bracket or comma away, or put the value in quotes",
     ),
     (
-        "expected '<document start>'",
+        "<document start>",
         "CBA104",
         "this does not belong to the lines above",
         "begin all top-level keys in the first column",

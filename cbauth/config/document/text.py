@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from bisect import bisect_right
+from functools import cached_property
 
 from cbauth.config.diagnostics import Diagnostic, Span
 
@@ -31,11 +32,12 @@ _OTHER_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, c
 class Lines:
     """Where each line of a text begins. Lines end at LF, CRLF or CR only."""
 
-    __slots__ = ("_starts", "text")
-
     def __init__(self, text: str) -> None:
         self.text = text
-        self._starts = [0, *(found.end() for found in _BREAK.finditer(text))]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(found.end() for found in _BREAK.finditer(self.text))]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column, from 1, of the character at ``offset``."""

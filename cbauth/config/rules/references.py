@@ -33,7 +33,8 @@ class _Known:
     """The names of all providers."""
 
     def __init__(self, data: dict[str, Any]) -> None:
-        self._names = dict.fromkeys((*mapping(data, "providers"), *builtin_providers()))
+        self._declared = mapping(data, "providers")
+        self._names = dict.fromkeys((*self._declared, *builtin_providers()))
         self._suggestions = Suggestions()
 
     def check(self, holder: dict[str, Any], path: Path) -> Iterator[Finding]:
@@ -41,8 +42,14 @@ class _Known:
         name = holder.get("provider")
         if isinstance(name, str) and name not in self._names:
             otherwise = "declare it under `providers`; built in are " + ", ".join(builtin_providers())
-            help_text = self._suggestions.help(name, self._names, otherwise)
-            yield Finding("CBA210", path, f"there is no provider {quoted(name, 'of this name')}", help_text)
+            near = self._suggestions.near(name, self._names)
+            yield Finding(
+                "CBA210",
+                path,
+                f"there is no provider {quoted(name, 'of this name')}",
+                f"did you mean `{near}`?" if near is not None else otherwise,
+                related=((f"`{near}` is declared here", ("providers", near)),) if near in self._declared else (),
+            )
 
 
 def _providers(data: dict[str, Any]) -> Iterator[Finding]:

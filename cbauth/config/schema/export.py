@@ -6,6 +6,7 @@ default is written twice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args
@@ -31,6 +32,8 @@ def json_schema(draft: str = "2020-12") -> dict[str, Any]:
     schema = models.File.model_json_schema()
     _defaults(schema)
     schema = _tidy(schema)
+    for name, definition in schema["$defs"].items():
+        definition["title"] = _title(name)
     if draft == "draft-07":
         schema = _draft_07(schema)
     schema.pop("description", None)
@@ -41,6 +44,11 @@ def json_schema(draft: str = "2020-12") -> dict[str, Any]:
         "description": "AI providers, credentials and failover policy.",
         **schema,
     }
+
+
+def _title(name: str) -> str:
+    """What editors call a part of the file: ``retry backoff`` for ``RetryBackoffKeys``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Keys")).lower().replace("oauth", "OAuth")
 
 
 def _defaults(schema: dict[str, Any]) -> None:

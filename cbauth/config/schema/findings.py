@@ -6,9 +6,10 @@ pydantic's own messages are never used, for some repeat what was written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -65,8 +66,8 @@ def _finding(
     name = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
         known = keys_at(root, path[:-1])
-        otherwise = "known here: " + ", ".join(sorted(known)) if known else None
-        return "CBA201", f"{quoted(name, 'this key')} is not a key here", suggestions.help(name, known, otherwise), True
+        otherwise = _belongs(root, name) or ("known here: " + ", ".join(sorted(known)) if known else None)
+        return "CBA201", f"{quoted(name, 'this')} is not a key here", suggestions.help(name, known, otherwise), True
     if kind == "missing":
         return "CBA202", f"`{name}` is missing", _missing_help(name), True
     if kind == "literal_error":
@@ -82,7 +83,7 @@ def _finding(
         return "CBA205", f"the number has to be {words} {int(context[bound])}", None, False
     if kind == "finite_number":
         return "CBA205", "the number has to be finite", None, False
-    return "CBA200", "this value is not valid here", None, False
+    return "CBA203", "this value is not valid here", None, False
 
 
 _BOUNDS = {
@@ -105,6 +106,30 @@ def _choice(
     return "CBA204", f"{shown} is not one of the choices", help_text, False
 
 
+@lru_cache(maxsize=256)
+def _belongs(root: type[BaseModel], name: str) -> str | None:
+    """Where a key that is none here belongs, if that is one place or two."""
+    homes = sorted(set(_homes(root, name, "")))
+    if not 1 <= len(homes) <= 2:
+        return None
+    return "it belongs elsewhere: " + " or ".join(f"`{home}`" for home in homes)
+
+
+def _homes(at: Any, name: str, path: str) -> Iterator[str]:
+    """The key paths that end in ``name``; of a policy only the whole file's, for all have the same keys."""
+    for key, field in at.model_fields.items() if isinstance(at, type) and issubclass(at, BaseModel) else ():
+        here = f"{path}.{key}".lstrip(".")
+        if key == name:
+            yield here
+        if key == "policy" and path:
+            continue
+        inner = _without_none(field.annotation)
+        if get_args(inner):
+            here += "[0]" if get_origin(inner) is list else ".NAME"
+            inner = get_args(inner)[-1]
+        yield from _homes(inner, name, here)
+
+
 def _missing_help(name: str) -> str:
     if name == "profiles":
         return "add `profiles:` with at least one profile"
@@ -118,7 +143,7 @@ def _kind_help(kind: str, value: Any) -> str | None:
         return "put it in quotes"
     if kind == "list_type" and not isinstance(value, dict):
         return "write `[first, second]`"
-    if kind == "int_type" and isinstance(value, float):
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
         return "leave the fraction out"
     if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str):
         return "write it without quotes"

@@ -7,6 +7,7 @@ sentence and help. No sentence repeats what was written, unless the field is har
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
@@ -51,6 +52,10 @@ _SCHEME = re.compile(r"(?i)(env|file|keyring|command)\s*:")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 _CREDENTIAL_PARAMETER = re.compile(r"(?i)(api[-_]?)?key|(access[-_]?)?token|(client[-_]?)?secret|password|sig(nature)?")
 
+NAME_HELP = "begin with a letter or digit; go on with letters, digits, `.`, `_` and `-`, at most 64 in all"
+URL_HELP = "write `https://` and a host"
+SCOPE_HELP = "write a list with one scope in each entry"
+STORE_HELP = "write `sqlite`, `sqlite:PATH`, `memory`, `redis://HOST` or `rediss://HOST`"
 FORMS = 'write `env:NAME`, `file:PATH`, `keyring:SERVICE/USER` or `command:["prog","arg"]`'
 
 
@@ -69,7 +74,7 @@ def kind_of(value: object) -> str:
         case int():
             return "a number"
         case float():
-            return "a number with a fraction"
+            return "a number with a fraction" if math.isfinite(value) else "`.inf` or `.nan`"
         case str():
             return "text"
         case dict():
@@ -110,7 +115,7 @@ def parse_name(value: object) -> str:
         raise problem(
             "CBA206",
             f"{shown} is not a valid name",
-            "begin with a letter or digit; go on with letters, digits, `.`, `_` and `-`, at most 64 in all",
+            NAME_HELP,
         )
     return value
 
@@ -165,6 +170,8 @@ def parse_reference(value: object) -> SecretRef:
     """A reference to a secret: where it is to be found."""
     if type(value) is not str:
         raise problem("CBA203", f"a secret reference is expected here, not {kind_of(value)}", FORMS)
+    if not value.strip():
+        raise problem("CBA209", "this reference is empty", FORMS)
     scheme, colon, rest = value.partition(":")
     if not colon or scheme not in _REFERENCES:
         if _SCHEME.match(value):
@@ -213,7 +220,7 @@ _REFERENCES = {"env": _env, "file": _file, "keyring": _keyring, "command": _comm
 def parse_url(value: object) -> str:
     """An absolute http or https URL without user, password or key in it."""
     url = parse_text(value)
-    check_url(url, ("http", "https"), "write `https://` and a host")
+    check_url(url, ("http", "https"), URL_HELP)
     return url
 
 
@@ -262,14 +269,14 @@ def parse_scope(value: object) -> str:
     """One OAuth scope (RFC 6749 section 3.3)."""
     scope = parse_text(value)
     if not all(" " < char <= "~" and char not in '"\\' for char in scope):
-        raise problem("CBA208", "one scope is expected here", "write a list with one scope in each entry")
+        raise problem("CBA208", "one scope is expected here", SCOPE_HELP)
     return scope
 
 
 def parse_store(value: object) -> str:
     """Where health lives: ``memory``, ``sqlite``, ``sqlite:PATH`` or the URL of a Redis."""
     store = parse_text(value)
-    wanted = "write `sqlite`, `sqlite:PATH`, `memory`, `redis://HOST` or `rediss://HOST`"
+    wanted = STORE_HELP
     if store in ("memory", "sqlite"):
         return store
     if store.startswith("sqlite:"):
@@ -298,22 +305,23 @@ def parse_store(value: object) -> str:
     raise problem("CBA208", "this is not a store", wanted)
 
 
-def _whole(pattern: str) -> str:
-    return f"^(?:{pattern})$"
+def _text(pattern: str, otherwise: str) -> dict[str, object]:
+    """The JSON Schema of a text; of one that does not match, editors say ``otherwise`` instead of the pattern."""
+    return {"type": "string", "pattern": f"^(?:{pattern})$", "patternErrorMessage": otherwise}
 
 
 Version = Annotated[int, PlainValidator(parse_version), WithJsonSchema({"type": "integer", "const": 1})]
-Name = Annotated[str, PlainValidator(parse_name), WithJsonSchema({"type": "string", "pattern": _whole(NAME)})]
+Name = Annotated[str, PlainValidator(parse_name), WithJsonSchema(_text(NAME, NAME_HELP))]
 Text = Annotated[str, PlainValidator(parse_text), WithJsonSchema({"type": "string", "minLength": 1})]
 Duration = Annotated[
     float,
     PlainValidator(parse_duration),
     WithJsonSchema(
         {
-            "anyOf": [
-                {"type": "string", "pattern": _whole(DURATION)},
-                {"type": "number", "minimum": 0, "maximum": LONGEST_DURATION},
-            ]
+            **_text(DURATION, _DURATION_HELP),
+            "type": ["string", "number"],
+            "minimum": 0,
+            "maximum": LONGEST_DURATION,
         }
     ),
 ]
@@ -321,21 +329,20 @@ SecretReference = Annotated[
     SecretRef,
     PlainValidator(parse_reference),
     WithJsonSchema(
-        {"type": "string", "pattern": _whole(rf'env:{VARIABLE}|file:\S(?:.*\S)?|keyring:.+/[^/]+|command:\[\s*".*\]')}
+        _text(rf'env:{VARIABLE}|file:\S(?:.*\S)?|keyring:.+/[^/]+|command:\[\s*".*\]', FORMS),
     ),
 ]
-HttpUrl = Annotated[
-    str, PlainValidator(parse_url), WithJsonSchema({"type": "string", "format": "uri", "pattern": _whole(URL)})
-]
+HttpUrl = Annotated[str, PlainValidator(parse_url), WithJsonSchema({**_text(URL, URL_HELP), "format": "uri"})]
 RedirectUris = Annotated[
     tuple[str, ...],
     PlainValidator(parse_redirect),
     WithJsonSchema(
         {
-            "anyOf": [
-                {"type": "string", "format": "uri", "pattern": _whole(URL)},
-                {"type": "array", "minItems": 1, "items": {"type": "string", "format": "uri", "pattern": _whole(URL)}},
-            ]
+            **_text(URL, URL_HELP),
+            "type": ["string", "array"],
+            "format": "uri",
+            "minItems": 1,
+            "items": {**_text(URL, URL_HELP), "format": "uri"},
         }
     ),
 ]
@@ -345,11 +352,11 @@ ModelPattern = Annotated[
 ModelName = Annotated[
     str,
     PlainValidator(parse_model_name),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_MODEL, "pattern": r"^[^*]+$"}),
+    WithJsonSchema({**_text(r"[^*]+", "write a name without `*`"), "minLength": 1, "maxLength": LONGEST_MODEL}),
 ]
-Scope = Annotated[str, PlainValidator(parse_scope), WithJsonSchema({"type": "string", "pattern": r"^[!#-\[\]-~]+$"})]
+Scope = Annotated[str, PlainValidator(parse_scope), WithJsonSchema(_text(r"[!#-\[\]-~]+", SCOPE_HELP))]
 StateStore = Annotated[
     str,
     PlainValidator(parse_store),
-    WithJsonSchema({"type": "string", "pattern": _whole(rf"memory|sqlite(?::.+)?|rediss?://.+|env:{VARIABLE}")}),
+    WithJsonSchema(_text(rf"memory|sqlite(?::.+)?|rediss?://.+|env:{VARIABLE}", STORE_HELP)),
 ]

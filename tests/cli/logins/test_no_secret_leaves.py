@@ -15,7 +15,7 @@ from tests.support.identity import IdentityProvider, faults
 
 
 def secrets(identity: IdentityProvider) -> list[bytes]:
-    return [value.encode() for values in identity.secrets().values() for value in values if value]
+    return [value.encode() for value in identity.issued()]
 
 
 def command_lines() -> Iterator[bytes]:

@@ -24,6 +24,8 @@ SERVER = Path(__file__).with_name("server.mjs")
 NEWER_NODE = SERVER.parent / "node_modules/.bin/node"
 """Where `make tools` puts a Node if the system's is too old."""
 ME = "me@acme.example"
+SHORTEST = 24
+"""Characters; everything that the provider makes is longer."""
 
 Endpoint = Literal[
     "discovery", "authorization", "token", "device_authorization", "revocation", "introspection", "userinfo"
@@ -238,6 +240,10 @@ class IdentityProvider:
         """
         told: dict[str, list[str]] = self._ask("secrets")
         return told
+
+    def issued(self) -> dict[str, str]:
+        """What is secret, with its kind. Wrong tokens that tests have made up are left out: they are plain words."""
+        return {value: kind for kind, values in self.secrets().items() for value in values if len(value) >= SHORTEST}
 
     def introspect(self, token: str) -> dict[str, Any]:
         """What the provider knows of a token (RFC 7662): ``{"active": False}`` if it is worth nothing."""

@@ -44,8 +44,9 @@ class Desk:
         height: int = 1000,
         name: str = "",
         reaches_only: str = "",
+        settled: bool = True,
     ) -> View:
-        """A notebook of these cells, opened, with all of them run (or under way, if one of them takes long).
+        """A notebook of these cells, opened, with all of them run; ``settled=False``: under way.
 
         ``reaches_only``: a server; the browser is one that reaches nothing else but Jupyter, like one that is far away.
         """
@@ -60,6 +61,8 @@ class Desk:
             if front_end == "lab":
                 view.command("apputils:change-theme", theme=f"JupyterLab {'Dark' if dark else 'Light'}")
             view.run_all()
+            if settled:  # while cells run, the front-end scrolls and moves the focus
+                view.until("window.ranAll")
         return view
 
     def leave(self) -> None:
@@ -94,7 +97,12 @@ class View:
 
     def run_all(self) -> None:
         """Run all cells; does not wait for them."""
-        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+        self.page.evaluate(
+            """() => {
+                window.ranAll = false;
+                window.jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.ranAll = true });
+            }"""
+        )
 
     def run(self, number: int) -> None:
         """Run one cell again, and wait until it has ended."""

@@ -1,0 +1,187 @@
+"""``CBA101`` to ``CBA129``: the file, its bytes, and its text as YAML."""
+
+from __future__ import annotations
+
+from cbauth.config.codes.rule import Rule
+
+__all__ = ["RULES"]
+
+_FINE = "version: 1\nprofiles:\n  work: {provider: openai}\n"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        code="CBA101",
+        title="the file cannot be read",
+        why="It is missing, a folder, a pipe or a device, or the permissions forbid it.",
+        help="Name a regular file that you may read, or `-` for standard input.",
+        bad="cbauth validate no-such-file.yaml",
+        good=f"printf '{_FINE}' | cbauth validate -".replace("\n", "\\n"),
+        unreadable=True,
+        shell=True,
+    ),
+    Rule(
+        code="CBA102",
+        title="the bytes are not UTF-8 text",
+        why="profiles.yaml is UTF-8, with or without a byte order mark. In another encoding names would be misread.",
+        help="Save the file as UTF-8.",
+        bad="printf 'x-note: caf\\351\\n' | cbauth validate -",
+        good=f"printf 'x-note: caf\\303\\251\\n{_FINE}' | cbauth validate -".replace("\n", "\\n"),
+        unreadable=True,
+        shell=True,
+    ),
+    Rule(
+        code="CBA103",
+        title="the file is too large",
+        why="More than 1 MiB is never a configuration that a person wrote; it is refused unread.",
+        help="Split it, or take out what does not belong.",
+        bad="head -c 2000000 /dev/zero | tr '\\0' '#' | cbauth validate -",
+        good=f"printf '{_FINE}' | cbauth validate -".replace("\n", "\\n"),
+        unreadable=True,
+        shell=True,
+    ),
+    Rule(
+        code="CBA104",
+        title="this is not YAML",
+        why="The text breaks YAML's own grammar at this place, so nothing after it can be understood.",
+        help="Mend what the message names; put values with special characters in quotes.",
+        bad="version: 1\nprofiles:\n  work: {provider: openai weight: 2}\n",
+        good="version: 1\nprofiles:\n  work: {provider: openai, weight: 2}\n",
+        unreadable=True,
+    ),
+    Rule(
+        code="CBA105",
+        title="a quote is not closed",
+        why="A quoted text runs on into other keys. It is reported where it opens.",
+        help="Add the closing quote.",
+        bad='version: 1\nprofiles:\n  work:\n    provider: "openai\n    weight: 2\n',
+        good='version: 1\nprofiles:\n  work:\n    provider: "openai"\n    weight: 2\n',
+        unreadable=True,
+    ),
+    Rule(
+        code="CBA106",
+        title="a bracket is not closed",
+        why="A list or mapping in brackets runs on into other keys. It is reported where it opens.",
+        help="Add the closing bracket.",
+        bad="version: 1\nprofiles:\n  work:\n    provider: openai\n    models: [gpt-4o\n    weight: 2\n",
+        good="version: 1\nprofiles:\n  work:\n    provider: openai\n    models: [gpt-4o]\n    weight: 2\n",
+        unreadable=True,
+    ),
+    Rule(
+        code="CBA107",
+        title="a tab is used for indentation",
+        why="YAML indents with spaces only (YAML 1.2.2, section 6.1).",
+        help="Replace tabs by spaces.",
+        bad="version: 1\nprofiles:\n\twork: {provider: openai}\n",
+        good=_FINE,
+        unreadable=True,
+    ),
+    Rule(
+        code="CBA108",
+        title="an alias refers to nothing",
+        why="`*name` stands for what an earlier `&name` marks; there is no such mark before this place.",
+        help="Mark the value above with `&name`; or, if the star is meant, put the text in quotes.",
+        bad="version: 1\nprofiles:\n  work: {provider: openai, models: [*gpt]}\n",
+        good='version: 1\nprofiles:\n  work: {provider: openai, models: ["*gpt"]}\n',
+        unreadable=True,
+    ),
+    Rule(
+        code="CBA110",
+        title="a forbidden character",
+        why="Control, bidirectional and invisible characters make a file say something else than it shows.",
+        help="Delete the character; it often came along with pasted text.",
+        bad='version: 1\nprofiles:\n  work: {provider: openai, metadata: {team: "search\\u202e"}}\n',
+        good='version: 1\nprofiles:\n  work: {provider: openai, metadata: {team: "search"}}\n',
+    ),
+    Rule(
+        code="CBA111",
+        title="a key is given twice",
+        why="Of two equal keys in one mapping only one would count, and nobody could say which was meant.",
+        help="Keep one of them, or rename one.",
+        bad="version: 1\nprofiles:\n  work: {provider: openai}\n  work: {provider: anthropic}\n",
+        good="version: 1\nprofiles:\n  work: {provider: openai}\n  spare: {provider: anthropic}\n",
+    ),
+    Rule(
+        code="CBA112",
+        title="a YAML tag",
+        why="Tags like `!secret` make programs build objects from a file. Only plain values belong here.",
+        help="Write the value without its tag; a secret is a reference such as `env:NAME`.",
+        bad="version: 1\nprofiles:\n  work: {provider: openai, api_key: !secret openai_key}\n",
+        good="version: 1\nprofiles:\n  work: {provider: openai, api_key: env:OPENAI_KEY}\n",
+    ),
+    Rule(
+        code="CBA113",
+        title="more than one document",
+        why="A second `---` begins another document; a configuration is one, and the rest would be ignored.",
+        help="Keep one document per file.",
+        bad=f"{_FINE}---\n{_FINE}",
+        good=f"---\n{_FINE}",
+    ),
+    Rule(
+        code="CBA114",
+        title="nested too deeply",
+        why="More than 64 levels are never needed, and are a known way to exhaust a parser.",
+        help="Make it flatter.",
+        bad=f"{_FINE}x-deep: {'[' * 64}{']' * 64}\n",
+        good=f"{_FINE}x-deep: {'[' * 8}{']' * 8}\n",
+    ),
+    Rule(
+        code="CBA115",
+        title="too much after expansion",
+        why="Aliases and merge keys that refer to each other can stand for billions of values.",
+        help="Write the values out.",
+        bad=_FINE
+        + "x-0: &0 [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+        + "".join(f"x-{n}: &{n} [{', '.join([f'*{n - 1}'] * 9)}]\n" for n in range(1, 6)),
+        good=f"{_FINE}x-0: &0 [1, 2, 3]\nx-1: [*0, *0]\n",
+    ),
+    Rule(
+        code="CBA116",
+        title="a value contains itself",
+        why="An alias inside the very value that it refers to has no end.",
+        help="Write the value out.",
+        bad=f"{_FINE}x-loop: &loop [1, *loop]\n",
+        good=f"{_FINE}x-one: &one [1]\nx-two: [2, *one]\n",
+    ),
+    Rule(
+        code="CBA117",
+        title="a merge key without a mapping",
+        why="`<<` takes over the keys of a mapping, or of a list of mappings (usually aliases).",
+        help="Name an anchor of a mapping.",
+        bad="version: 1\nprofiles:\n  work: {<<: base, provider: openai}\n",
+        good="version: 1\nx-base: &base {weight: 2}\nprofiles:\n  work: {<<: *base, provider: openai}\n",
+    ),
+    Rule(
+        code="CBA118",
+        title="a number is too long",
+        why="No setting needs a number of more than 64 digits, and reading one can take a program minutes.",
+        help="Write a shorter number, or put it in quotes if it is a text.",
+        bad=f"version: 1\nprofiles:\n  work: {{provider: openai, priority: {'1234567890' * 7}}}\n",
+        good="version: 1\nprofiles:\n  work: {provider: openai, priority: 100}\n",
+    ),
+    Rule(
+        code="CBA119",
+        title="a key is not text",
+        why="YAML reads an unquoted `123`, `4.10`, `true` or `~` as a number, a truth value or nothing: `4.10` is 4.1.",
+        help="Put the key in quotes.",
+        bad="version: 1\nprofiles:\n  4.10: {provider: openai}\n",
+        good='version: 1\nprofiles:\n  "4.10": {provider: openai}\n',
+    ),
+    Rule(
+        code="CBA120",
+        title="a character that looks like another",
+        why="Letters of other alphabets, typographic quotes and dashes look like the ASCII ones but are not:"
+        " what a reader sees is not what programs compare.",
+        help="Type the word again with plain letters, quotes, dashes and spaces.",
+        bad="version: 1\nprofiles:\n  work: {provider: openai, models: [gpt\u20134o]}\n",
+        good="version: 1\nprofiles:\n  work: {provider: openai, models: [gpt-4o]}\n",
+    ),
+    Rule(
+        code="CBA121",
+        title="a word that versions of YAML read differently",
+        why="YAML 1.1 and 1.2 disagree about unquoted `on`, `yes`, `010`, `1:30`, `1e3`, `0o10`, `1_000` and dates:"
+        " one program reads a truth value or a number where another reads a text.",
+        help="Write `true` or `false`, or the number in plain digits; put it in quotes where a text is meant.",
+        bad="version: 1\nprofiles:\n  work: {provider: openai, enabled: on, weight: 010}\n",
+        good="version: 1\nprofiles:\n  work: {provider: openai, enabled: true, weight: 10}\n",
+    ),
+)

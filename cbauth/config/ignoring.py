@@ -1,0 +1,129 @@
+"""Comments that silence a warning: ``# cbauth: ignore[CBA303] reason``.
+
+Laws:
+
+1. A comment speaks of its own line, or, alone on its line, of the next line that is not a comment.
+2. Only warnings can be silenced. A comment that silences nothing, or cannot, is itself a warning, and those about
+   comments cannot be silenced.
+3. Only a comment counts, never a text that looks like one. Its words are never shown.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cbauth.config.codes import CODES
+from cbauth.config.diagnostics import ERROR, WARNING, Diagnostic, counts
+from cbauth.config.document import Document, Node, scalars
+from cbauth.config.suggest import Suggestions
+
+__all__ = ["after_comments"]
+
+MOST_COMMENTS = 1000
+
+_COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*cbauth:[ \t]*([^\r\n]*)", re.MULTILINE)
+_BODY = re.compile(r"ignore[ \t]*\[([^\]\[\r\n]*)\][ \t:,;.-]*(.*)", re.IGNORECASE)
+_CODE = re.compile(r"[^\s,]+")
+_ABOUT_COMMENTS = re.compile("CBA13[0-9]")
+
+
+class _Code(NamedTuple):
+    """A code in a comment, the offset where it stands, and the line that it speaks of."""
+
+    code: str
+    start: int
+    line: int
+
+
+class _Lines:
+    """The line that each comment speaks of (law 1), for comments in the order of the text."""
+
+    def __init__(self, document: Document) -> None:
+        self._lines = document.lines
+        self._next = 0  # after the last run of comments that was looked at
+
+    def meant(self, offset: int) -> int:
+        """The line that the comment at ``offset`` speaks of."""
+        number, column = self._lines.position(offset)
+        if self._lines.line(number)[: column - 1].strip():
+            return number
+        if number >= self._next:
+            self._next = number + 1
+            while self._next <= len(self._lines) and self._lines.line(self._next).lstrip().startswith("#"):
+                self._next += 1
+        return self._next
+
+
+def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """What is left of ``problems`` when the comments have been heard, and what is wrong with the comments."""
+    codes: list[_Code] = []
+    told: list[Diagnostic] = []
+    lines = _Lines(document)
+    for place, found in enumerate(_comments(document, root)):
+        if place == MOST_COMMENTS:
+            break
+        told += _read(document, found, lines, codes)
+    silenced: set[int] = set()
+    sound = counts(problems)[0] == 0
+    by_place: dict[tuple[str, int | None], list[int]] = {}
+    for index, problem in enumerate(problems):
+        by_place.setdefault((problem.code, problem.line), []).append(index)
+    for code in codes:
+        here = by_place.get((code.code, code.line), [])
+        warnings = {index for index in here if problems[index].severity == WARNING}
+        if any(problems[index].severity == ERROR for index in here):
+            told.append(
+                _told(document, code, "CBA134", f"{code.code} is an error here and cannot be ignored", "mend it")
+            )
+        elif not warnings - silenced and (sound or code.code < "CBA4"):
+            message = f"there is no {code.code} on line {code.line} that could be ignored"
+            told.append(_told(document, code, "CBA131", message, "take it away"))
+        silenced |= warnings
+    return [problem for index, problem in enumerate(problems) if index not in silenced] + told
+
+
+def _comments(document: Document, root: Node) -> Iterator[re.Match[str]]:
+    """What has the form of such a comment and does not stand in a key or value."""
+    spans = sorted({(node.start, node.end) for _, node, _ in scalars(root) if node.end > node.start})
+    starts = [start for start, _ in spans]
+    for found in _COMMENT.finditer(document.lines.text):
+        before = bisect_right(starts, found.start()) - 1
+        if before < 0 or spans[before][1] <= found.start():
+            yield found
+
+
+def _read(document: Document, found: re.Match[str], lines: _Lines, codes: list[_Code]) -> Iterator[Diagnostic]:
+    """Add the codes of a comment to ``codes``; tell what is wrong with it."""
+    body = _BODY.fullmatch(found[1].rstrip())
+    words = list(_CODE.finditer(body[1])) if body is not None else []
+    whole = _Code("", found.start(), document.lines.position(found.start())[0])
+    if body is None or not words:
+        form = "write `# cbauth: ignore[CBA303] reason`"
+        yield _told(document, whole, "CBA130", "this comment is not understood", form, end=found.end())
+        return
+    line = lines.meant(found.start())
+    suggestions = Suggestions()
+    for word in words:
+        code = _Code(word[0].upper(), found.start(1) + body.start(1) + word.start(), line)
+        if code.code not in CODES:
+            help_text = suggestions.help(code.code, CODES, "codes are `CBA` and three digits")
+            yield _told(document, code, "CBA132", "there is no such code", help_text, end=code.start + len(word[0]))
+        elif _ABOUT_COMMENTS.fullmatch(code.code):
+            yield _told(document, code, "CBA131", "what is said of comments cannot be ignored", "take it away")
+        else:
+            codes.append(code)
+    if not body[2].strip():
+        help_text = "say after the bracket why the warning does not apply"
+        yield _told(document, whole, "CBA133", "this comment gives no reason", help_text, end=found.end())
+
+
+def _told(
+    document: Document, at: _Code, code: str, message: str, help_text: str | None, *, end: int | None = None
+) -> Diagnostic:
+    span = document.lines.span(at.start, at.start + len(at.code) if end is None else end)
+    return Diagnostic(
+        code=code, message=message, severity=WARNING, path=document.path, help=help_text, **span._asdict()
+    )

@@ -1,0 +1,56 @@
+"""Secrets wherever they stand: keys and tokens by their shape, credentials in URLs, authorization headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from cbauth.config.diagnostics import Finding, Path
+from cbauth.config.privacy import looks_secret
+from cbauth.config.rules.shape import walk
+
+__all__ = ["literal_secrets", "suspicious"]
+
+_HINTS = (
+    *("authorization", "bearer", "basic", "x-api", "x_api", "xapi", "x-goog", "x_goog", "xgoog", "cookie"),
+    *("@", "token=", "secret=", "key=", "\\"),
+)
+"""One of these is in every text, in small letters, that the patterns below find; an escape may hide anything."""
+
+_HEADERS = frozenset({"authorization", "proxyauthorization", "xapikey", "xgoogapikey", "cookie", "setcookie"})
+_SCHEME = re.compile(r"(?i)(?:authorization\s*:\s*)?(?:bearer|basic)\s+(?=\S*[0-9=])[A-Za-z0-9._~+/=-]{8,}")
+_USER = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}://[^\s/?#@]*:[^\s/?#@]+@")
+_PARAMETER = re.compile(r"(?i)[?&](?:api[-_]?key|access[-_]?token|client[-_]?secret|key|token)=[^\s&#]{8,}")
+_REFERENCE = re.compile(r"(?:env|file|keyring|command):")
+_REPLACE = "take it out, replace it where it was issued, and refer to the new one in `api_key`"
+
+
+def suspicious(text: str) -> bool:
+    """Whether ``literal_secrets`` could find anything in a file of this text."""
+    if looks_secret(text):
+        return True
+    lower = text.lower()
+    return any(hint in lower for hint in _HINTS)
+
+
+def literal_secrets(data: Any) -> Iterator[Finding]:
+    """Texts and keys that are, or hold, a secret, whatever key they stand under; free keys (``x-…``) too."""
+    for path, value, at_key in walk(data):
+        if not isinstance(value, str):
+            continue
+        if not at_key and _is_header(path, value):
+            yield Finding("CBA305", path, "this is an authorization header", _REPLACE)
+        elif looks_secret(value):
+            yield Finding("CBA301", path, "this looks like a secret", _REPLACE, at_key=at_key)
+        elif "://" in value and (_USER.search(value) or _PARAMETER.search(value)):
+            yield Finding("CBA302", path, "this URL carries a credential", _REPLACE, at_key=at_key)
+
+
+def _is_header(path: Path, value: str) -> bool:
+    if path[:1] == ("classify",):
+        return False  # a rule has to repeat what providers say
+    key = re.sub("[-_]", "", str(path[-1])).casefold() if path else ""
+    if key in _HEADERS and value.strip():
+        return _REFERENCE.match(value) is None
+    return _SCHEME.fullmatch(value.strip()) is not None

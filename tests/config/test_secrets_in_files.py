@@ -1,0 +1,58 @@
+"""Keys, credentials in URLs and authorization headers are errors wherever they stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cbauth.config import check
+
+
+def codes(keys: str) -> list[str]:
+    return [found.code for found in check(f"version: 1\nprofiles:\n  a: {{provider: openai, {keys}}}\n")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ("metadata: {authorization: abc}", "CBA305"),
+        ("metadata: {Proxy-Authorization: abc}", "CBA305"),
+        ("metadata: {X_API_KEY: abc}", "CBA305"),
+        ("x-note: {x-goog-api-key: abc}", "CBA305"),
+        ("x-note: 'Bearer abcdefg1'", "CBA305"),
+        ("x-note: 'Authorization: basic YWJjOmRlZg=='", "CBA305"),
+        ('x-note: "\\x42earer abcdefg1"', "CBA305"),
+        ("metadata: {db: 'postgres://u:p@h/x'}", "CBA302"),
+        ("x-url: 'https://h/?access_token=12345678'", "CBA302"),
+        ("x-url: 'https://h/?a=1&api-key=12345678'", "CBA302"),
+        ('x-url: "https://h/?a=1\\u0026api-key=12345678"', "CBA302"),
+        ("base_url: 'https://user:pw@h.example'", "CBA302"),
+        ("base_url: 'https://h.example/v1?key=12345678'", "CBA302"),
+        ("base_url: 'https://token@h.example'", "CBA302"),
+        ("api_key: plain-words", "CBA301"),
+        ("api_key: env:sk-abcdefghijklmnopqrstuvwx", "CBA301"),
+        ("metadata: {a: 'hf_abcdefghijklmnopqrstuvwx'}", "CBA301"),
+    ],
+)
+def test_this_is_a_secret(keys: str, code: str) -> None:
+    assert codes(keys) == [code]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "metadata: {authorization: 'env:NAME'}",
+        "metadata: {team: basic research}",
+        "metadata: {team: bearer of news}",
+        "metadata: {cookie: ' '}",
+        "metadata: {mail: me@example.com}",
+        "metadata: {docs: 'https://h.example/?page=12345678#token=x'}",
+        "base_url: 'https://h.example/@user/v1'",
+    ],
+)
+def test_this_is_none(keys: str) -> None:
+    assert codes(keys) == []
+
+
+def test_a_rule_may_repeat_what_providers_say() -> None:
+    rule = "classify: [{provider: openai, match: 'Bearer abcdefg1', kind: auth}]\n"
+    assert check(f"version: 1\nprofiles: {{a: {{provider: openai}}}}\n{rule}") == []
