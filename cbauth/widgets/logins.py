@@ -72,13 +72,18 @@ class Logins(View):
     def _paste(self, profile_id: str) -> None:
         """Ask for the address in a box of the front-end, whose content no notebook keeps."""
         self._require_somebody(profile_id)
+        controller = self._controllers.get(profile_id)
+        offer = None if controller is None else controller.snapshot().offer
+        if controller is None or offer is None or not offer.pastes:
+            raise ConfigError(f"no login of {profile_id} waits for an address: begin one with sign_in()")
         from getpass import getpass
 
-        self._controllers[profile_id].paste(Secret(getpass("Address of the page that the login ended on: ")))
+        controller.paste(Secret(getpass("Address of the page that the login ended on: ")))
 
     def _heard(self, event: Event) -> None:
-        if event.profile_id in self._controllers:
-            self._controllers[event.profile_id].heard(event)
+        controller = self._controllers.get(event.profile_id or "")
+        if controller is not None:
+            controller.heard(event)
 
     # what a view brings
 

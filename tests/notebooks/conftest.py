@@ -1,6 +1,6 @@
 """A desk with a Jupyter server and a browser, and policies whose profiles sign in at the real identity provider.
 
-Server and browser are started once. What uses them is run by one worker, so that there is one of each.
+The server is started once, and what uses it is run by one worker, so that there is one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def chromium() -> Iterator[Chromium]:
+    """A browser for one test: Playwright keeps an event loop running in the thread that started it."""
     with Chromium() as browser:
         yield browser
 

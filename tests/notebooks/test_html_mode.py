@@ -37,11 +37,15 @@ def test_an_address_is_asked_for_in_a_box_that_no_notebook_keeps(
 ) -> None:
     view = desk.open(
         "lab",
-        policy.setup + "login = LoginButton(toolkit, 'me', ui='html')\nlogin.sign_in()",
-        "login.paste()",
+        policy.setup
+        + "login = LoginButton(toolkit, 'me', ui='html')\n"
+        + "try:\n    login.paste()\nexcept cbauth.ConfigError as error:\n    print(error)\n"
+        + "login.sign_in()",
+        "import time\nwhile login.state == 'starting': time.sleep(0.02)\nlogin.paste()",
         reaches_only=identity.issuer,
         settled=False,
     )
+    view.prints("no login of me waits for an address: begin one with sign_in()")
     link = view.page.get_by_role("link", name="Open Acme and sign in")
     with view.context.expect_event("request", lambda request: "/callback?" in request.url) as lost:
         with view.context.expect_page() as tab:
