@@ -5,6 +5,7 @@
 # make format       put the style right
 # make bench        cbauth beside its peers, in an environment of its own (ARGS=--quick: only see that it runs)
 # make schemas      write schemas/ from the models
+# make screenshots  the pictures in docs/images, taken anew in a real JupyterLab
 # make rules        write docs/rules.md from the rules
 # make constraints  move every pinned version to the newest that fits
 # make clean        remove whatever make made
@@ -21,10 +22,12 @@ PROVIDER := tests/support/identity/node_modules
 # The language server of the tests: what editors ask about a profiles.yaml.
 EDITOR := tests/editor/node_modules
 NODE := node@22.23.3
+# What the tests of the notebook views look at pages with.
+CHECKS := tests/support/notebooks/node_modules
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint format bench schemas rules constraints clean tools redis node
+.PHONY: help demo test setup lint format bench schemas rules screenshots constraints clean tools redis chromium node
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -33,7 +36,7 @@ demo: $(VENV)/.demo
 	@$(VENV)/bin/cbauth demo
 
 test: lint tools
-	$(VENV)/bin/pytest -n auto --cov
+	$(VENV)/bin/pytest -n auto --dist loadgroup --cov
 
 setup: $(VENV)/.dev
 
@@ -56,8 +59,11 @@ schemas: $(VENV)/.dev
 rules: $(VENV)/.dev
 	$(VENV)/bin/python -c 'from cbauth.config.codes.page import page; print(page(), end="")' > docs/rules.md
 
+screenshots: $(VENV)/.dev tools
+	PYTHONPATH=. $(VENV)/bin/python docs/images/take.py
+
 # What tests need beside Python.
-tools: redis $(PROVIDER)/.made $(EDITOR)/.made
+tools: redis chromium $(PROVIDER)/.made $(EDITOR)/.made $(CHECKS)/.made
 
 # Programs, each as command:debian-package.
 define programs
@@ -68,6 +74,9 @@ endef
 
 redis:
 	$(call programs,redis-server:redis-server)
+
+chromium:
+	$(call programs,chromium:chromium)
 
 node:
 	$(call programs,node:nodejs npm:npm)
@@ -81,13 +90,17 @@ $(PROVIDER)/.made: $(PROVIDER:node_modules=package.json) $(PROVIDER:node_modules
 	}
 	@touch $@
 
+$(CHECKS)/.made: $(CHECKS:node_modules=package.json) $(CHECKS:node_modules=package-lock.json) | node
+	@cd $(@D:node_modules=.) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(EDITOR)/.made: $(EDITOR:node_modules=package.json) $(EDITOR:node_modules=package-lock.json) | node
 	@echo "Installing the language server of the tests into $(@D); this happens once."
 	@cd $(@D:node_modules=.) && npm ci --omit=dev --no-audit --no-fund --loglevel=error
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(PROVIDER) $(EDITOR) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
+	rm -rf $(VENV) $(BENCH) $(PROVIDER) $(EDITOR) $(CHECKS) .venv-constraints build dist .coverage* htmlcov .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp is written last, so an interrupted run starts that step again; while a stamp is newer than

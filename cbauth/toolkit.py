@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from cbauth.config import find_config, load_plan
 from cbauth.errors import ConfigError
@@ -29,6 +29,9 @@ from cbauth.oauth import OAuthManager
 from cbauth.plan import Plan
 from cbauth.stores import Store, open_store
 from cbauth.watching import ConfigFile, OnReload, ReloadLock, Watch, tell
+
+if TYPE_CHECKING:
+    from cbauth.display import Snapshot
 
 __all__ = ["Toolkit", "load"]
 
@@ -209,11 +212,29 @@ class Toolkit:
 
     def explain(self, model: str, session: str | None = None) -> tuple[Candidate, ...]:
         """Who would be asked for ``model`` (or a route), in order, each with ``admitted`` or why not and until when."""
-        return self._engine.explain(a_name(model, "model"), a_name_or_none(session, "session"))
+        from cbauth.display.listing import Candidates
+
+        return Candidates(self._engine.explain(a_name(model, "model"), a_name_or_none(session, "session")))
 
     def status(self) -> tuple[Status, ...]:
         """One record per profile, most preferred first."""
-        return self._engine.status()
+        from cbauth.display.listing import Statuses
+
+        return Statuses(self._engine.status())
+
+    def snapshot(self) -> Snapshot:
+        """All that is shown of this toolkit, now and without a secret: notebooks and ``cbauth.widgets`` show this."""
+        from cbauth.display import snapshot
+
+        return snapshot(
+            self._engine.status(),
+            at=self._engine.now(),
+            source=self._source,
+            loaded_at=self._loaded_at,
+            providers={provider.id: provider.name for provider in self._plan.providers.values()},
+            problem=self._problem,
+            trouble=self._engine.store.trouble or "",
+        )
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
         """Call ``handler`` with each event of that name (``"*"``: all); returns a callable that unsubscribes."""
@@ -360,9 +381,17 @@ class Toolkit:
         self.close()
 
     def __repr__(self) -> str:
-        where = str(self._plan.path) if self._plan.path is not None else "a mapping"
-        healthy = sum(record.healthy for record in self.status())
-        return f"<Toolkit from {where}: {healthy} of {len(self._engine.members)} profiles healthy>"
+        healthy = sum(record.healthy for record in self._engine.status())
+        return f"<Toolkit from {self._source}: {healthy} of {len(self._engine.members)} profiles healthy>"
+
+    def _repr_html_(self) -> str:
+        from cbauth.display.html import snapshot_html
+
+        return snapshot_html(self.snapshot())
+
+    @property
+    def _source(self) -> str:
+        return str(self._plan.path) if self._plan.path is not None else "a mapping"
 
 
 def _unwatch(toolkit: weakref.ref[Toolkit], token: object) -> None:

@@ -27,7 +27,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "core": ("core",),
     "decided": ("plan",),
     "config": ("config",),
-    "shell": ("secrets", "stores", "oauth", "failover", "trust"),
+    "shell": ("secrets", "stores", "oauth", "failover", "trust", "display"),
     "face": ("managers", "members", "watching", "toolkit", "singletons", "integrations"),
     "doors": ("", "__main__", "cli", "widgets"),
 }
@@ -49,6 +49,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "ruamel": ("config.document",),
     "tenacity": ("failover", "oauth"),
+    "traitlets": ("widgets",),
     "watchfiles": ("watching",),
 }
 

@@ -34,6 +34,11 @@ class Candidate:
     needs_login: bool = False
     enabled: bool = True
 
+    def _repr_html_(self) -> str:
+        from cbauth.display.listing import Candidates
+
+        return Candidates((self,))._repr_html_()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
@@ -63,6 +68,11 @@ class Status:
     def as_dict(self) -> dict[str, object]:
         """The record as plain JSON data."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def _repr_html_(self) -> str:
+        from cbauth.display.listing import Statuses
+
+        return Statuses((self,))._repr_html_()
 
 
 def candidate(member: Member, model: str | None, store: Store, now: float, *, sticky: bool = False) -> Candidate:

@@ -82,10 +82,14 @@ class Authorization(Login):
         Raises ``LoginError``: if it is the wrong address the login goes on waiting, else with how the login ended.
         """
         url, pasted_url = an_address(pasted_url), ""  # frames of errors must not show it
-        if self.done or not self._take(self._request.pasted(url)):
+        self.hand_in(url)
+        return self.wait()
+
+    def hand_in(self, pasted: Secret) -> None:
+        """``complete``, for those who do not wait. Raises ``LoginError`` if it is the wrong address."""
+        if self.done or not self._take(self._request.pasted(pasted)):
             raise LoginError("already_answered", "this login has had its answer", profile_id=self.profile_id)
         self._loopback.close()
-        return self.wait()
 
     def _accept(self, params: Mapping[str, str]) -> str | None:
         """Whether the server takes a callback: the reason if not."""

@@ -1,0 +1,65 @@
+"""How a profile stands, as a shape and a word: nobody has to see colours to tell."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cbauth.failover.records import Candidate, Status
+
+__all__ = ["Standing", "candidate_standing", "detail", "standing"]
+
+
+class Standing(Enum):
+    """A shape, a word, and a mood that views may give a colour."""
+
+    READY = ("●", "ready", "good")
+    TESTING = ("◐", "testing", "care")
+    COOLING = ("■", "cooling down", "care")
+    OPEN = ("▲", "circuit open", "bad")
+    NOT_READY = ("◇", "not ready", "bad")
+    DISABLED = ("○", "disabled", "idle")
+
+    def __init__(self, shape: str, word: str, mood: str) -> None:
+        self.shape = shape
+        self.word = word
+        self.mood = mood
+
+    def __str__(self) -> str:
+        return f"{self.shape} {self.word}"
+
+
+def standing(record: Status) -> Standing:
+    """How the profile of a status record stands."""
+    if not record.enabled:
+        return Standing.DISABLED
+    if record.in_cooldown:
+        return Standing.COOLING
+    if not record.healthy:
+        return Standing.OPEN
+    if record.missing is not None:
+        return Standing.NOT_READY
+    return Standing.TESTING if record.circuit == "half-open" else Standing.READY
+
+
+def detail(record: Status) -> str:
+    """What the word leaves open: which models rest, what is missing, what a breaker would do that only observes."""
+    parts = []
+    models = [model for model in record.cooling if model is not None]
+    if models and None not in record.cooling:
+        parts.append("for " + ", ".join(models))
+    if record.enabled and record.missing is not None:
+        parts.append(record.missing)
+    if record.healthy and record.circuit == "open":
+        parts.append("its circuit would be open, but is only observed")
+    return "; ".join(parts)
+
+
+def candidate_standing(candidate: Candidate) -> Standing:
+    """How a candidate stands for the request that it was judged for."""
+    if candidate.admitted:
+        return Standing.TESTING if candidate.testing else Standing.READY
+    if not candidate.enabled:
+        return Standing.DISABLED
+    return Standing.NOT_READY if candidate.until is None else Standing.COOLING

@@ -1,0 +1,281 @@
+"""A login as a state machine that buttons can be tied to. It knows nothing of widgets and is tested without a browser.
+
+Laws:
+
+1. ``click``, ``cancel`` and ``paste`` return at once, from any thread; what takes time is given to ``submit``.
+2. However often it is clicked, one login at a time is on its way. Each start has a number, and what comes of an earlier
+   one changes nothing.
+3. The offer (link, code) exists only while its login waits.
+4. What was pasted is handed to the login and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cbauth.display.moments import moment
+from cbauth.errors import CbauthError, LoginError
+from cbauth.outcomes.redaction import brief
+from cbauth.secrets import Secret
+from cbauth.widgets.states import LoginSnapshot, LoginState, Offer, StoredLogin, standing
+
+if TYPE_CHECKING:
+    from cbauth.events import Event
+    from cbauth.oauth import OAuthManager
+    from cbauth.oauth.device import DeviceAuthorization
+    from cbauth.oauth.flow import Authorization
+
+__all__ = ["LoginController"]
+
+GLANCE = 0.2
+"""Seconds between two looks at a login on its way."""
+CALM = 2.0
+"""Seconds between two looks at a stored login: others may sign in or out."""
+LATE = ("timeout", "expired_token")
+
+
+class LoginController:
+    """The login of one profile.
+
+    ``remote``: a code is better than a callback, where the provider gives one. ``submit`` has something done in another
+    thread; ``changed`` is told of every change.
+    """
+
+    def __init__(
+        self,
+        oauth: OAuthManager,
+        profile_id: str,
+        provider: str,
+        *,
+        clock: Callable[[], float],
+        remote: bool = False,
+        submit: Callable[[Callable[[], object]], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self.profile_id = profile_id
+        self.provider = provider
+        self._oauth = oauth
+        self._clock = clock
+        self._remote = remote
+        self._submit = submit
+        self._changed = changed
+        self._lock = threading.RLock()
+        self._number = 0
+        self._state: LoginState | None = None  # None: as the stored login says
+        self._sentence = ""
+        self._problem = ""
+        self._trouble = ""
+        self._beginning = False
+        self._elsewhere = False
+        self._login: Authorization | DeviceAuthorization | None = None
+        self._take: Callable[[Secret], None] | None = None
+        self._offer: Offer | None = None
+        self._stored: StoredLogin | None = None
+        self._closed = False
+
+    # what people do
+
+    def click(self) -> None:
+        """Sign in. Nothing happens while a login is on its way."""
+        with self._lock:
+            if self._closed or (self._state is not None and self._state.busy):
+                return
+            number = self._move(LoginState.STARTING, f"Asking {self.provider} for a login.")
+        self._submit(partial(self._begin, number))
+
+    def cancel(self) -> None:
+        """Give up the login that is on its way."""
+        with self._lock:
+            if self._state is None or not self._state.busy:
+                return
+            login, self._login = self._login, None
+            self._move(LoginState.CANCELLED, "The login was cancelled.")
+        if login is not None:
+            self._submit(login.cancel)
+        self._changed()
+
+    def paste(self, address: Secret) -> None:
+        """Finish with the address on which the browser has ended; a wrong one is explained, and the login waits on."""
+        with self._lock:
+            number = self._number
+            if self._take is None:
+                return
+            if not address.reveal().strip():
+                self._problem = "Nothing was pasted: copy the whole address of the page that the login ended on."
+                address = Secret("")
+        if address:
+            self._submit(partial(self._hand_in, number, address))
+        else:
+            self._changed()
+
+    # what happens
+
+    def heard(self, event: Event) -> None:
+        """An event of the toolkit; only those of this profile's logins and tokens matter."""
+        if self._closed or event.profile_id != self.profile_id or not event.name.startswith(("auth:", "token:")):
+            return
+        with self._lock:
+            if event.name == "auth:started" and not self._beginning and self._login is None:
+                self._elsewhere = True
+                self._move(LoginState.WAITING, "A login is on its way, started elsewhere in this program.")
+            elif event.name in ("auth:success", "auth:failed") and self._elsewhere:
+                self._elsewhere = False
+                if event.name == "auth:success":
+                    self._move(None)
+                else:
+                    self._move(LoginState.FAILED, "The login that was started elsewhere has failed.", event.error or "")
+        self._submit(self.look)
+
+    def look(self) -> None:
+        """See how the login on its way is doing, and what is stored. May take time."""
+        with self._lock:
+            login, number = self._login, self._number
+        if login is not None and login.done:
+            try:
+                made = login.wait()
+            except LoginError as error:
+                self._end(number, error)
+            else:
+                self._end(number, made)
+        try:
+            stored, trouble = self._oauth.get_credential(self.profile_id), ""
+        except CbauthError as error:
+            stored, trouble = None, _sentence(str(error))
+        with self._lock:
+            self._trouble = trouble
+            # whoever signs in elsewhere, another process too, has the last word over what went wrong here
+            fresh = stored is not None and stored != self._stored
+            if fresh and self._stored is None and self._state in (LoginState.FAILED, LoginState.TIMED_OUT):
+                self._move(None)
+            self._stored = stored
+
+    @property
+    def pause(self) -> float:
+        """Seconds until it should be looked at again."""
+        return GLANCE if self._login is not None else CALM
+
+    def snapshot(self) -> LoginSnapshot:
+        """How things stand now. Takes no time."""
+        now = self._clock()
+        with self._lock:
+            state, sentence, until = standing(self._stored, self.provider, now)
+            if self._state is not None:
+                state, sentence = self._state, self._sentence
+                until = self._login.expires_at if self._login is not None else None
+            return LoginSnapshot(
+                profile_id=self.profile_id,
+                provider=self.provider,
+                state=state,
+                sentence=sentence,
+                at=now,
+                until=until,
+                problem=self._problem or self._trouble,
+                offer=self._offer,
+            )
+
+    def close(self) -> None:
+        """Give up what is on its way, and start nothing any more."""
+        with self._lock:
+            self._closed = True
+            login, self._login = self._login, None
+            self._move(None)
+        if login is not None:
+            login.cancel()
+
+    # inside
+
+    def _move(self, state: LoginState | None, sentence: str = "", problem: str = "") -> int:
+        """Another state; whatever was under way belongs to the past. Gives its number."""
+        self._state, self._sentence, self._problem = state, sentence, problem
+        self._offer = self._take = None
+        self._number += 1
+        return self._number
+
+    def _begin(self, number: int) -> None:
+        with self._lock:
+            if number != self._number:  # cancelled before it began
+                return
+            self._beginning = True
+        try:
+            login, offer, take = self._open()
+        except CbauthError as error:
+            self._end(number, error)
+            return
+        finally:
+            self._beginning = False
+        with self._lock:
+            if number == self._number:
+                self._move(LoginState.WAITING, self._waiting(offer, login.expires_at))
+                self._login, self._offer, self._take = login, offer, take
+                return
+        login.cancel()
+
+    def _open(self) -> tuple[Authorization | DeviceAuthorization, Offer, Callable[[Secret], None] | None]:
+        """A login, what to do for it, and who takes the address on which the browser ends."""
+        if self._remote:
+            try:
+                device = self._oauth.begin_device(self.profile_id)
+            except LoginError as error:
+                if error.error != "no_device_flow":
+                    raise
+            else:
+                page = device.verification_uri_complete or device.verification_uri
+                return device, Offer(url=page, user_code=device.user_code), None
+        login = self._oauth.begin(self.profile_id)
+        return login, Offer(url=login.url, pastes=True), login.hand_in
+
+    def _waiting(self, offer: Offer, until: float) -> str:
+        end = moment(until, self._clock())
+        if offer.user_code:
+            return f"Open the page on any device and compare or type the code, before {end}."
+        return f"Open the page and sign in there, before {end}; this view goes on by itself."
+
+    def _hand_in(self, number: int, address: Secret) -> None:
+        with self._lock:
+            take = self._take
+            if number != self._number or take is None:
+                return
+        try:
+            take(address)
+        except LoginError as error:
+            problem = "" if error.error == "already_answered" else _sentence(brief(error.description))
+            with self._lock:
+                if number == self._number:
+                    self._problem = f"{problem} The login waits on." if problem else ""
+            return
+        with self._lock:
+            if number == self._number:
+                self._sentence, self._problem, self._offer = "The address is right; fetching the login.", "", None
+                self._take = None
+
+    def _end(self, number: int, end: StoredLogin | CbauthError) -> None:
+        """The login of that number has ended."""
+        with self._lock:
+            if number != self._number:
+                return
+            self._login = None
+            if not isinstance(end, CbauthError):
+                self._stored = end
+                self._move(None)
+            elif isinstance(end, LoginError) and end.error in LATE:
+                self._move(LoginState.TIMED_OUT, "Nobody has finished the login in time; sign in again.")
+            elif isinstance(end, LoginError) and end.error == "cancelled":
+                self._move(LoginState.CANCELLED, "The login was cancelled, or another one took its place.")
+            else:
+                self._move(LoginState.FAILED, f"The login to {self.provider} has failed.", _why(end))
+
+
+def _why(error: CbauthError) -> str:
+    """Why a login failed, and what to do next."""
+    if isinstance(error, LoginError):
+        said = f"{error.error}: {error.description}" if error.description else error.error
+        return f"{_sentence(brief(said))} Sign in again to try once more."
+    return _sentence(str(error))
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return f"{text}." if text else ""

@@ -1,0 +1,97 @@
+"""A login's snapshot as text and as HTML that does nothing: for saved notebooks, and where there are no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cbauth.display.html import CODE, FRAME, LINE, LINK, Markup, element, marked, scrolling, table, time_element
+from cbauth.display.text import lined_up
+from cbauth.widgets.states import LoginSnapshot, Offer
+
+__all__ = ["headline", "logins_html", "logins_text", "offer_html", "row_html", "summary"]
+
+COLUMNS = ("Profile", "Provider", "State", "What it means", "Until")
+
+
+def hint(shown: LoginSnapshot) -> str:
+    """How to sign in from elsewhere."""
+    return f"To sign in, run `{shown.command}` in a terminal." if shown.needs_login and not shown.state.busy else ""
+
+
+def summary(logins: Sequence[LoginSnapshot]) -> str:
+    """One sentence about all of them."""
+    signed_in = sum(not each.needs_login for each in logins)
+    if not logins:
+        return "No profile of this policy signs in."
+    return f"{signed_in} of {len(logins)} {'profile is' if len(logins) == 1 else 'profiles are'} signed in."
+
+
+def headline(text: str) -> Markup:
+    """A sentence that screen readers read out when it changes; one for each view."""
+    return element("div", element("strong", text), role="status", style=f"{FRAME}; padding: 2px 0")
+
+
+def logins_text(logins: Sequence[LoginSnapshot]) -> str:
+    """Logins as a table in plain text, with what to type for those that are missing."""
+    rows = [(each.profile_id, f"{each.state.shape} {each.state}", each.sentence) for each in logins]
+    lines = [lined_up(("profile", "state", "what it means"), rows)] if rows else [summary(logins)]
+    return "\n".join([*lines, *(text for each in logins for text in (each.problem, hint(each)) if text)])
+
+
+def row_html(shown: LoginSnapshot, *, status: bool) -> Markup:
+    """``profile · state · one sentence``. ``status``: whether screen readers are to read out what changes in it."""
+    said = [
+        element("strong", shown.profile_id),
+        " · ",
+        marked(shown.state.shape, shown.state.word, shown.state.mood),
+        " · ",
+        shown.sentence,
+    ]
+    if shown.problem:
+        said.append(element("div", f"▲ {shown.problem}", style="margin: 2px 0 0"))
+    return element("div", *said, role="status" if status else None, style=f"{FRAME}; margin: 0; padding: 2px 0")
+
+
+def offer_html(shown: LoginSnapshot, offer: Offer) -> Markup:
+    """The link, and the code where there is one. The only place where they are written."""
+    link = element(
+        "a",
+        f"Open {shown.provider} and sign in ↗",
+        href=offer.url,
+        target="_blank",
+        rel="noopener noreferrer",
+        style=f"color: {LINK}; font-weight: 600; text-decoration: underline",
+        aria_label=f"Open {shown.provider} and sign in, in a new tab",
+    )
+    if not offer.user_code:
+        return element("div", link, style=f"{FRAME}; padding: 4px 0")
+    code = element(
+        "code",
+        offer.user_code,
+        style=f"font-family: {CODE}; font-size: 2em; letter-spacing: 0.08em; user-select: all; color: inherit;"
+        f" background: none; border: 1px solid {LINE}; border-radius: 3px; padding: 2px 12px; display: inline-block",
+    )
+    parts = (element("div", link), element("div", "The code:", style="margin: 6px 0 2px"), element("div", code))
+    return element("div", *parts, style=f"{FRAME}; padding: 4px 0")
+
+
+def logins_html(logins: Sequence[LoginSnapshot], *, offers: bool = False) -> Markup:
+    """Logins as a table. ``offers``: with the links and codes of those on their way, for outputs that are replaced."""
+    if not logins:
+        return element("div", summary(logins), style=FRAME)
+    rows = []
+    for each in logins:
+        shown = each.offer if offers else None
+        parts = [part for part in (each.problem, hint(each)) if part]
+        meaning = element(
+            "div",
+            each.sentence,
+            *(element("div", part) for part in parts),
+            *([] if shown is None else [offer_html(each, shown)]),
+        )
+        until = "" if each.until is None else time_element(each.until, each.at)
+        state = marked(each.state.shape, each.state.word, each.state.mood)
+        rows.append((each.profile_id, each.provider, state, meaning, until))
+    seen = () if offers else (" Seen ", time_element(logins[0].at, logins[0].at), ".")
+    caption = element("span", summary(logins), *seen)
+    return element("div", scrolling(table(caption, COLUMNS, rows), "Logins"), style=FRAME)
