@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from cbauth.managers import AuthProfile, AuthProfileManager, ModelProfile, ModelProfileManager, ProfileSelection
     from cbauth.oauth import Credential, OAuthManager, PKCEChallenge
     from cbauth.oauth.builtin import OAUTH_PROVIDERS
+    from cbauth.oauth.device import DeviceAuthorization
+    from cbauth.oauth.flow import Authorization
     from cbauth.outcomes import Outcome, classify
     from cbauth.plan import Plan, Policy
     from cbauth.singletons import (
@@ -53,10 +55,12 @@ _HOMES = {
     "AuthError": "errors",
     "AuthProfile": "managers",
     "AuthProfileManager": "managers",
+    "Authorization": "oauth.flow",
     "Candidate": "failover.records",
     "CbauthError": "errors",
     "ConfigError": "errors",
     "Credential": "oauth",
+    "DeviceAuthorization": "oauth.device",
     "Event": "events",
     "Lease": "failover.lease",
     "LoginError": "errors",
@@ -93,10 +97,12 @@ __all__ = [
     "AuthError",
     "AuthProfile",
     "AuthProfileManager",
+    "Authorization",
     "Candidate",
     "CbauthError",
     "ConfigError",
     "Credential",
+    "DeviceAuthorization",
     "Event",
     "Lease",
     "LoginError",

@@ -13,7 +13,14 @@ PUBLIC = {
     "the toolkit": ["Toolkit", "load", "load_plan", "Plan", "Policy"],
     "what a call gets": ["Lease", "Candidate", "Status"],
     "the managers": ["AuthProfile", "AuthProfileManager", "ModelProfile", "ModelProfileManager", "ProfileSelection"],
-    "logging in": ["OAUTH_PROVIDERS", "Credential", "OAuthManager", "PKCEChallenge"],
+    "logging in": [
+        "OAUTH_PROVIDERS",
+        "Authorization",
+        "Credential",
+        "DeviceAuthorization",
+        "OAuthManager",
+        "PKCEChallenge",
+    ],
     "the singletons": [
         "get_auth_profile_manager",
         "get_model_profile_manager",

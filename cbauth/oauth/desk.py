@@ -10,6 +10,7 @@ Laws:
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +34,8 @@ from cbauth.oauth.userinfo import RefusedError, account_in, ask_user_info
 from cbauth.secrets import Secret
 
 __all__ = ["Desk"]
+
+_log = logging.getLogger("cbauth.oauth")
 
 T = TypeVar("T")
 
@@ -273,7 +276,7 @@ class Desk:
             key=target.key,
             id=target.id,
             provider_id=target.provider_id,
-            account=target.account or account_in(tokens.extra),
+            account=_account(target, account_in(tokens.extra)),
             scopes=tokens.scopes,
             access_token=Secret(tokens.access_token),
             refresh_token=Secret(tokens.refresh_token) if tokens.refresh_token else None,
@@ -286,9 +289,9 @@ class Desk:
     # user info and revocation
 
     def user_info(
-        self, target: Target, token: Callable[[], str], renew: Callable[[str, Secret], None]
+        self, target: Target, token: Callable[[], str], renew: Callable[[str, Secret], None] | None
     ) -> dict[str, Any]:
-        """What the provider says about the user; a token that it refuses is refreshed once."""
+        """What the provider says about the user; a token that it refuses is refreshed once, if it can be."""
         url = self._directory.endpoints(target, "userinfo").userinfo
         if url is None:
             raise AuthError(f"{target.provider_name} has no user info endpoint", profile_id=target.profile_id)
@@ -296,7 +299,8 @@ class Desk:
         try:
             return ask_user_info(url, first)
         except RefusedError:
-            pass
+            if renew is None:
+                raise
         renew(target.id, first)
         return ask_user_info(url, Secret(token()))
 
@@ -337,6 +341,17 @@ def _without_frames(ask: Callable[[], T], target: Target) -> T:
     except CbauthError as error:
         failure = error.with_traceback(None)
     raise failure
+
+
+def _account(target: Target, named: str | None) -> str | None:
+    """Whose login it is: what the file says, unless the provider names somebody else. Any text may be in the file."""
+    wanted = target.account
+    if wanted is None or named is None or "@" not in wanted or "@" not in named:
+        return wanted or named
+    if wanted.casefold() != named.casefold():
+        _log.warning("profile %s is for %s, but the provider says that this is %s", target.id, wanted, named)
+        return named
+    return wanted
 
 
 def _words(error: LoginError) -> str:

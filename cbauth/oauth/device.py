@@ -62,7 +62,7 @@ def _ask_as(client: Client, url: str, scopes: Sequence[str]) -> DeviceCode:
         with Session() as session:
             answer = session.ask("POST", url, data=form, auth=client.auth, headers=ACCEPT)
         data = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LoginError("device_flow_failed", "the provider answers with something else than JSON") from None
     except (requests.RequestException, OSError) as error:
         raise LoginError("device_flow_failed", f"the provider cannot be asked ({type(error).__name__})") from None

@@ -50,10 +50,12 @@ def discover(issuer: str) -> Endpoints:
                 trouble = f"{type(error).__name__} at {url}"
                 continue
         if answer.status_code != 200:
+            if answer.status_code != 404:
+                trouble = f"{url} answers with HTTP {answer.status_code}; try again later"
             continue
         try:
             data = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             trouble = f"{url} answers with something else than JSON"
             continue
         return _read(issuer, data)

@@ -161,7 +161,7 @@ def _judged(response: requests.Response, asked: Sequence[str], secrets: Sequence
     """The tokens in an answer. Raises ``TokenError``."""
     try:
         data = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     said = read_error(data)
     status = response.status_code

@@ -87,7 +87,10 @@ class Authorization(Login):
 
     def hand_in(self, pasted: Secret) -> None:
         """``complete``, for those who do not wait. Raises ``LoginError`` if it is the wrong address."""
-        if self.done or not self._take(self._request.pasted(pasted)):
+        answer = self._request.pasted(pasted)
+        if self._stopped is not None:
+            self._answer()
+        if self.done or not self._take(answer):
             raise LoginError("already_answered", "this login has had its answer", profile_id=self.profile_id)
         self._loopback.close()
 

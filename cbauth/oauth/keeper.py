@@ -7,7 +7,8 @@ Laws:
 2. A new refresh token is stored before anybody sees the access token that came with it. What cannot be stored lives in
    memory, is told once, and is stored as soon as that works.
 3. Only ``invalid_grant`` ends a login, and only if the refresh token that was refused is still the one that is stored.
-   Nothing is deleted then: it is remembered here, and told once. Every other fault leaves the login as it is.
+   The login stays as it is even then: a mark beside it says which token is refused, so that no process asks again, and
+   it is told once. Every other fault changes nothing.
 4. A token that is still good is given out while it cannot be renewed, and nobody waits for that.
 5. No error made here carries a token, nor the frames that held one.
 """
@@ -20,6 +21,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -84,9 +86,9 @@ class _Failure(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    """A login that is lost: the access token it had, and since when (epoch seconds) that one is refused as well."""
+    """A login that is lost: the mark of its tokens, and since when (epoch seconds) its access token is refused too."""
 
-    access_token: Secret
+    mark: str
     refused_at: float | None
 
 
@@ -138,9 +140,14 @@ class Keeper:
         store = self._open()
         credential = self._newest(store, key)
         ended = self._ended.get(key)
-        if credential is not None and ended is not None and ended.access_token == credential.access_token:
-            ends = credential.expires_at if ended.refused_at is None else ended.refused_at
-            credential = replace(credential, refresh_token=None, expires_at=ends)
+        if credential is not None:
+            mark = _mark(credential)
+            if ended is not None and ended.mark == mark:
+                ends = credential.expires_at if ended.refused_at is None else ended.refused_at
+                credential = replace(credential, refresh_token=None, expires_at=ends)
+            elif store.marked(key) == mark:
+                self._ended[key] = _Ended(mark, None)
+                credential = replace(credential, refresh_token=None)
         self._seen[key] = _Seen(monotonic() + store.fresh_for, credential)
         return credential
 
@@ -261,7 +268,11 @@ class Keeper:
     def _refreshed(self, target: Target, credential: Credential, early: bool, refused: Secret | None) -> Renewal:
         for _ in range(2):
             if credential.refresh_token is None:
-                why = "the login has expired" if refused is None else "the provider no longer accepts the login"
+                lost = self._newest(self._open(), target.key)
+                is_refused = refused is not None or (lost is not None and lost.refreshable)
+                if not is_refused and not over(credential, self._clock()):
+                    return credential, None, self._over(target, "the provider gave nothing to refresh the login with")
+                why = "the provider no longer accepts the login" if is_refused else "the login has expired"
                 return credential, self._end(target, credential, refused), self._over(target, why)
             answer = self._ask(target, credential, early)
             if isinstance(answer, TokenResponse):
@@ -298,12 +309,18 @@ class Keeper:
 
     def _end(self, target: Target, credential: Credential, refused: Secret | None) -> str | None:
         """Remember that a login is lost; the event, unless that was told before."""
-        known = self._ended.get(target.key)
-        told = known is not None and known.access_token == credential.access_token
+        store, known = self._open(), self._ended.get(target.key)
+        mark = _mark(self._newest(store, target.key) or credential)
+        told = known is not None and known.mark == mark
         refused_at = known.refused_at if known is not None and told else None
         if refused == credential.access_token:
             refused_at = self._clock()
-        self._ended[target.key] = _Ended(credential.access_token, refused_at)
+        self._ended[target.key] = _Ended(mark, refused_at)
+        if not told:
+            try:
+                store.mark(target.key, mark)
+            except StoreError as error:
+                _log.info("that the login of %s is lost is known to this process alone: %s", target.id, error)
         self._forget(target.key)
         return None if told else "token:expired"
 
@@ -317,7 +334,9 @@ class Keeper:
         store = self._open()
         with store.lock(credential.key, PATIENCE):
             store.save(credential)
+            store.mark(credential.key, "")
         self._unsaved.pop(credential.key, None)
+        self._ended.pop(credential.key, None)
         self._forget(credential.key)
 
     def take(self, key: str) -> Credential | None:
@@ -364,6 +383,12 @@ class Keeper:
         """Locks that somebody held in the parent are nobody's here."""
         self._locks = {}
         self._holding = threading.Lock()
+
+
+def _mark(credential: Credential) -> str:
+    """What tells a login's tokens from those before and after; it says nothing about them."""
+    token = credential.refresh_token or credential.access_token
+    return sha256(f"{credential.received_at!r} {token.reveal()}".encode()).hexdigest()[:32]
 
 
 def _refusal(what: str, target: Target, error: TokenError) -> RefreshError:

@@ -19,6 +19,7 @@ from typing import NoReturn
 from cbauth.errors import AuthError, CbauthError, LoginError, StoreError
 from cbauth.forks import in_child
 from cbauth.oauth.credentials import Credential
+from cbauth.oauth.settings import a_number
 
 __all__ = ["Keep", "Login", "Outcome"]
 
@@ -69,9 +70,9 @@ class Login(ABC):
         """The login, once it is made and stored.
 
         Raises ``LoginError`` when it was denied, cancelled or late, with the provider's ``error`` where there is one.
-        ``timeout`` (seconds) may end it earlier than its own time does.
+        When ``timeout`` (seconds) is over it raises one as well, but the login goes on, and one may wait again.
         """
-        limit = None if timeout is None else monotonic() + timeout
+        limit = None if timeout is None else monotonic() + a_number(timeout, "timeout")
         try:
             with self._news:
                 while not self.done:
@@ -79,8 +80,6 @@ class Login(ABC):
                     if left <= 0:
                         break
                     self._news.wait(left)
-            if not self.done:
-                self._stop(self._late())
         except BaseException:
             self.cancel()
             raise
@@ -149,7 +148,7 @@ class Login(ABC):
     def _answer(self) -> Credential:
         if self._credential is not None:
             return self._credential
-        error = self._error or self._stopped or self._late()
+        error = self._error or self._stopped or LoginError("timeout", "nobody has finished the login so far")
         raise LoginError(error.error, error.description, profile_id=self.profile_id)
 
     def __reduce__(self) -> NoReturn:

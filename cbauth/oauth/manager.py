@@ -123,7 +123,7 @@ class OAuthManager:
         whose port is free. Raises ``ConfigError``.
         """
         if not isinstance(provider_id, str) or not provider_id:
-            raise ConfigError(f"a provider's id has to be text, not {type(provider_id).__name__}")
+            raise ConfigError(f"a provider's id has to be a name, not {provider_id!r}")
         secret, client_secret = a_secret(client_secret, provider_id), None
         known = builtin_providers().get(provider_id)
         base = (known.oauth if known is not None else None) or OAuthClient()
@@ -236,7 +236,9 @@ class OAuthManager:
         self._ahead.keep(set(credential_ids))
 
     def is_token_expired(self, credential: Credential) -> bool:
-        """Whether the access token is past its end."""
+        """Whether the access token is past its end. Raises ``ConfigError`` for what is no credential."""
+        if not isinstance(credential, Credential):
+            raise ConfigError(f"expected a Credential, got {type(credential).__name__}: get_credential(id) gives one")
         return over(credential, self._clock())
 
     # logins
@@ -266,7 +268,9 @@ class OAuthManager:
     def fetch_user_info(self, credential_id: str) -> dict[str, Any]:
         """What the provider says about the user (OpenID Connect Core section 5.3). Raises ``AuthError``."""
         target = self._known(credential_id)
-        return self._front().user_info(target, lambda: self.get_access_token(credential_id), self.renew)
+        login = self.get_credential(credential_id)
+        renew = self.renew if login is not None and login.refreshable else None
+        return self._front().user_info(target, lambda: self.get_access_token(credential_id), renew)
 
     def logout(self, credential_id: str, revoke: bool = True) -> bool:
         """Forget a login, and have the provider forget it (RFC 7009); whether there was one.
@@ -330,6 +334,8 @@ class OAuthManager:
         return self._desk
 
     def _known(self, credential_id: str) -> Target:
+        if not isinstance(credential_id, str) or not credential_id:
+            raise ConfigError("name the profile or the provider whose login it is")
         target = self._directory.find(credential_id)
         if target is None:
             raise LoginRequiredError(credential_id)

@@ -38,7 +38,7 @@ def _ask_as(client: Client, url: str, token: Secret, kind: str) -> str:
         return ""
     try:
         said = read_error(answer.json())
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     words = " ".join(part for part in said or () if part)
     return f"HTTP {answer.status_code}" + (

@@ -19,7 +19,7 @@ from cbauth.secrets import Given, Secret
 
 __all__ = ["a_function", "a_number", "a_port", "a_secret", "an_address", "client_from", "open_store"]
 
-METHODS = ("load", "save", "delete", "all", "lock")
+METHODS = ("load", "save", "delete", "all", "lock", "mark", "marked")
 FURTHER = (*ENDPOINTS, "extra_params", "refresh_before")
 
 

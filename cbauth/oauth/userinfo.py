@@ -34,7 +34,7 @@ def ask_user_info(url: str, token: Secret) -> dict[str, Any]:
         raise AuthError(f"user info cannot be had: HTTP {answer.status_code}")
     try:
         data = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
         raise AuthError("user info cannot be had: the answer is no JSON object")

@@ -52,7 +52,7 @@ def test_a_client_that_makes_no_sense_is_refused_at_once(settings: dict[str, Any
 
 @pytest.mark.parametrize("name", ["", None, 5])
 def test_a_provider_needs_a_name(name: Any) -> None:
-    with pytest.raises(ConfigError, match="a provider's id has to be text"):
+    with pytest.raises(ConfigError, match="a provider's id has to be a name"):
         OAuthManager().configure_provider(name, **GOOD)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cbauth import AuthError, LoginError, LoginRequiredError
+from cbauth import AuthError, ConfigError, LoginError, LoginRequiredError
 from tests.oauth.acme import LIFE, SCOPES, SOON, Acme
 from tests.oauth.wire import get
 from tests.support.identity import BASIC, POST, PUBLIC, Client, faults
@@ -196,12 +196,32 @@ def test_a_login_that_nobody_finishes_ends_in_time_and_says_so(acme: Acme) -> No
         assert caught.value.error == "timeout"
 
 
-def test_a_shorter_patience_ends_the_login_and_frees_its_port(acme: Acme) -> None:
+def test_whoever_waits_no_longer_leaves_the_login_as_it_is_and_may_wait_again(acme: Acme) -> None:
     login = acme.manager().begin("acme")
+    for _ in range(2):
+        with pytest.raises(LoginError) as caught:
+            login.wait(0.01)
+        assert caught.value.error == "timeout"
+        assert not login.done
+    assert acme.identity.visit(login.url).ok
+    assert login.wait(SOON).id == "acme"
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, float("nan")])
+def test_a_patience_that_is_no_length_of_time_is_refused(acme: Acme, timeout: Any) -> None:
+    login = acme.manager().begin("acme")
+    with pytest.raises(ConfigError, match="timeout has to be a number of seconds"):
+        login.wait(timeout)
+    assert not login.done
+
+
+def test_an_address_for_a_login_that_was_cancelled_says_that_it_was(acme: Acme) -> None:
+    login = acme.manager().begin("acme")
+    landing = acme.identity.approve(login.url)
+    login.cancel()
     with pytest.raises(LoginError) as caught:
-        login.wait(0.01)
-    assert caught.value.error == "timeout"
-    socket.create_server(("127.0.0.1", urlsplit(login.redirect_uri).port or 0)).close()
+        login.complete(landing)
+    assert caught.value.error == "cancelled"
 
 
 def test_a_new_login_replaces_the_one_before(acme: Acme) -> None:

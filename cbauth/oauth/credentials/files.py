@@ -63,8 +63,17 @@ class FileStore:
         digest = digest_of(key)
         names = self._names(digest)
         self._folder.remove([*names, *self._names(digest, damaged=True)])
+        self._folder.mark(digest, "")
         self._folder.sweep()
         return bool(names)
+
+    def mark(self, key: str, refused: str) -> None:
+        """Remember that a token of a login is refused. Raises ``StoreError``."""
+        self._folder.mark(digest_of(key), refused)
+
+    def marked(self, key: str) -> str:
+        """What was marked last. Raises ``StoreError``."""
+        return self._folder.marked(digest_of(key))
 
     def all(self) -> list[Credential]:
         """Every login that can be read. Raises ``StoreError`` when the folder cannot."""

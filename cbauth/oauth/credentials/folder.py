@@ -153,6 +153,19 @@ class PrivateFolder:
         _log.warning("%s is damaged (%s): it is kept as %s", path, why, aside)
         return True
 
+    def mark(self, name: str, text: str) -> None:
+        """Keep a word beside the file that has this name; ``""`` for none. Raises ``StoreError``."""
+        path = f"{name}.refused"
+        if text:
+            self.write(path, Secret(text))
+        elif (self.path / path).exists():
+            self.remove([path])
+
+    def marked(self, name: str) -> str:
+        """The word that is kept there; ``""`` for none. Raises ``StoreError``."""
+        content = self.read(f"{name}.refused")
+        return content.text.reveal() if content is not None and content.text is not None else ""
+
     def sweep(self) -> None:
         """Remove what was being written when somebody died."""
         now = time.time()

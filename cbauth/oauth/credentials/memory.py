@@ -24,6 +24,7 @@ class MemoryCredentials:
 
     def __init__(self) -> None:
         self._logins: dict[str, Credential] = {}
+        self._marks: dict[str, str] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         in_child(self)
 
@@ -38,7 +39,16 @@ class MemoryCredentials:
 
     def delete(self, key: str) -> bool:
         """Remove a login."""
+        self._marks.pop(key, None)
         return self._logins.pop(key, None) is not None
+
+    def mark(self, key: str, refused: str) -> None:
+        """Remember that a token of a login is refused."""
+        self._marks[key] = refused
+
+    def marked(self, key: str) -> str:
+        """What was marked last."""
+        return self._marks.get(key, "")
 
     def all(self) -> list[Credential]:
         """Every login."""

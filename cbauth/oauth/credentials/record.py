@@ -125,6 +125,12 @@ class CredentialStore(Protocol):
     def all(self) -> list[Credential]:
         """Every login that can be read, sorted by provider and account; a warning for each that cannot."""
 
+    def mark(self, key: str, refused: str) -> None:
+        """Remember beside a login, which stays as it is, that a token of it is ``refused``: a digest, or ``""``."""
+
+    def marked(self, key: str) -> str:
+        """What ``mark`` was given last; ``""`` after ``delete``."""
+
     def lock(self, key: str, timeout: float) -> AbstractContextManager[None]:
         """Keep all other threads and processes from the same lock. Who holds it must not ask for it again.
 

@@ -112,7 +112,16 @@ class KeyringStore:
                 if fault:
                     raise _failure(fault)
             self._list(key, listed=False)
+        self._folder.mark(digest_of(key), "")
         return there
+
+    def mark(self, key: str, refused: str) -> None:
+        """Remember that a token of a login is refused. Raises ``StoreError``."""
+        self._folder.mark(digest_of(key), refused)
+
+    def marked(self, key: str) -> str:
+        """What was marked last. Raises ``StoreError``."""
+        return self._folder.marked(digest_of(key))
 
     def all(self) -> list[Credential]:
         """Every login that is listed and can be read. Raises ``StoreError`` when the list cannot."""
