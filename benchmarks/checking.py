@@ -112,9 +112,9 @@ def _round_trip() -> Step:
 
     from cbauth.config.schema import File
 
-    text = _profiles(MANY)
+    text, model = _profiles(MANY), File.model()
 
     def step() -> None:
-        File.model_validate(YAML().load(text))
+        model.model_validate(YAML().load(text))
 
     return step

@@ -1,6 +1,6 @@
 """profiles.yaml: found, read, checked, compiled.
 
-Importing this package costs next to nothing. pydantic and ruamel.yaml are loaded with the first file or mapping.
+Importing this package costs next to nothing. pydantic's core and ruamel.yaml are loaded with the first file or mapping.
 """
 
 from __future__ import annotations
