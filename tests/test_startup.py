@@ -48,5 +48,15 @@ def test_validate_loads_nothing_that_only_a_call_or_a_login_needs(tmp_path: Path
     file = tmp_path / "profiles.yaml"
     file.write_text(PROFILES, "utf-8")
     modules = loaded("-m", "cbauth", "validate", str(file))
-    assert {"cbauth.config.document", "ruamel.yaml", "pydantic"} <= modules
-    assert not modules & {"ipywidgets", "keyring", "redis", "requests", "requests_oauthlib", "tenacity", "sqlite3"}
+    assert {"cbauth.config.document", "ruamel.yaml", "pydantic_core"} <= modules
+    assert not modules & {
+        "pydantic",
+        "importlib.metadata",
+        "ipywidgets",
+        "keyring",
+        "redis",
+        "requests",
+        "requests_oauthlib",
+        "tenacity",
+        "sqlite3",
+    }

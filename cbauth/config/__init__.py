@@ -1,6 +1,6 @@
 """profiles.yaml: found, read, checked, compiled.
 
-Importing this package costs next to nothing. pydantic and ruamel.yaml are loaded with the first file or mapping.
+Importing this package costs next to nothing. pydantic's core and ruamel.yaml are loaded with the first file or mapping.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbauth.config.undisturbed import undisturbed
 from cbauth.errors import ConfigError
 from cbauth.plan import DEFAULT_POLICY, Policy, Provider
 
@@ -77,6 +78,7 @@ def compile_policy(policy: Policy | Mapping[str, Any] | None) -> Policy:
     return policy_from_mapping(policy)
 
 
+@undisturbed()
 def check(source: str | bytes, name: str | None = None) -> list[Diagnostic]:
     """Everything that is wrong with the text of a profiles.yaml, sorted by place. ``name`` is that of the file."""
     from cbauth.config.loading import check_text

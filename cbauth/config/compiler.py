@@ -17,7 +17,8 @@ from cbauth.outcomes import Rule
 from cbauth.plan import OAuthClient, OAuthLogin, Plan, Profile, Provider, SecretRef
 
 if TYPE_CHECKING:
-    from cbauth.config.schema.models import File, Keys, OAuthKeys, ProfileKeys, ProviderKeys
+    from cbauth.config.schema.keys import Keys
+    from cbauth.config.schema.models import File, OAuthKeys, ProfileKeys, ProviderKeys
 
 __all__ = ["compile_plan", "given"]
 
@@ -51,7 +52,7 @@ def compile_plan(file: File, *, path: Path | None, trusted: bool) -> Plan:
 
 def given(keys: Keys | None) -> dict[str, Any]:
     """The keys that were given, as plain data, mappings within mappings."""
-    return {} if keys is None else keys.model_dump(exclude_none=True)
+    return {} if keys is None else keys.given()
 
 
 def _settings(file: File) -> dict[str, Any]:

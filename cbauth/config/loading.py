@@ -19,6 +19,7 @@ from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.doubts import doubts
 from cbauth.config.mapping import plain
 from cbauth.config.source import read
+from cbauth.config.undisturbed import undisturbed
 from cbauth.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Checked:
         self.plan = plan
 
 
+@undisturbed()
 def check_text(source: str | bytes, path: str | None) -> Checked:
     """Check a text. Never raises for anything that is in it."""
     document = parse(source, path)
@@ -71,6 +73,7 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
     return Checked(document, sorted(problems), None if counts(problems)[0] else plan)
 
 
+@undisturbed()
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
     """The plan of a file. Raises ``ConfigError`` with everything that is wrong."""
     return from_checked(check_text(read(path, MOST_BYTES), os.fspath(path)), path, trusted=trusted)

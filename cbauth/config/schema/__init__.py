@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from cbauth.config.diagnostics import Finding
 from cbauth.config.schema.findings import findings
-from cbauth.config.schema.models import File, Keys, PolicyKeys
+from cbauth.config.schema.keys import Keys
+from cbauth.config.schema.models import File, PolicyKeys
 
 __all__ = ["File", "PolicyKeys", "validate_file", "validate_policy"]
 
@@ -27,6 +28,6 @@ def validate_policy(data: Any) -> tuple[PolicyKeys | None, list[Finding]]:
 
 def _validate(model: type[M], data: Any) -> tuple[M | None, list[Finding]]:
     try:
-        return model.model_validate(data), []
+        return model.validate(data), []
     except ValidationError as error:
         return None, findings(error, data, model)

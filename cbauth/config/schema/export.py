@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from pydantic import BaseModel
-
 from cbauth.config.providers import builtin_providers
 from cbauth.config.schema import models
+from cbauth.config.schema.keys import Keys
 from cbauth.config.schema.types import Duration, duration_text
 from cbauth.plan import DEFAULT_POLICY, OAuthClient, Plan, Profile
 
@@ -29,7 +28,7 @@ IDS: Mapping[str, str] = {"2020-12": "profiles.schema.json", "draft-07": "profil
 
 def json_schema(draft: str = "2020-12") -> dict[str, Any]:
     """The schema as plain data. ``draft`` is a key of ``DRAFTS``."""
-    schema = models.File.model_json_schema()
+    schema = models.File.model().model_json_schema()
     _defaults(schema)
     schema = _tidy(schema)
     for name, definition in schema["$defs"].items():
@@ -60,7 +59,7 @@ def _defaults(schema: dict[str, Any]) -> None:
     _definition(schema, models.ProfileKeys)["properties"]["provider"]["examples"] = list(builtin_providers())
 
 
-def _known_defaults() -> dict[type[BaseModel], dict[str, Any]]:
+def _known_defaults() -> dict[type[Keys], dict[str, Any]]:
     policy = DEFAULT_POLICY
     plan, profile, client = _of_class(Plan), _of_class(Profile), OAuthClient()
     cooldown = policy.cooldown
@@ -92,13 +91,13 @@ def _of_class(cls: type[Any]) -> dict[str, Any]:
     return {item.name: item.default for item in fields(cls)}
 
 
-def _written(model: type[BaseModel], value: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+def _written(model: type[Keys], value: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The policy ``value`` in the words of ``model``: durations as text, whole numbers without a fraction."""
     written: dict[str, Any] = {}
-    for key, field in model.model_fields.items():
+    for key, hint in model.hints().items():
         held = getattr(value, (names or {}).get(key, key), None)
         if isinstance(held, float):
-            held = duration_text(held) if _is_duration(field.annotation) else _plain_number(held)
+            held = duration_text(held) if _is_duration(hint) else _plain_number(held)
         if isinstance(held, bool | int | float | str):
             written[key] = held
     return written
@@ -112,7 +111,7 @@ def _plain_number(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def _definition(schema: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+def _definition(schema: dict[str, Any], model: type[Keys]) -> dict[str, Any]:
     definition: dict[str, Any] = schema["$defs"][model.__name__]
     return definition
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from itertools import islice
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic_core import ValidationError
 
 from cbauth.config.diagnostics import MOST, Finding, Path
 from cbauth.config.privacy import presentable, quoted
+from cbauth.config.schema.keys import Keys
 from cbauth.config.schema.types import kind_of
 from cbauth.config.suggest import Suggestions
 
@@ -35,7 +35,7 @@ _WANTED = {
 }
 
 
-def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[Finding]:
+def findings(error: ValidationError, data: Any, root: type[Keys]) -> list[Finding]:
     """One finding for each error; ``data`` is what was validated as ``root``."""
     suggestions = Suggestions()
     found = []
@@ -57,7 +57,7 @@ def _finding(
     context: Mapping[str, Any],
     path: Path,
     value: Any,
-    root: type[BaseModel],
+    root: type[Keys],
     suggestions: Suggestions,
 ) -> tuple[str, str, str | None, bool]:
     """Code, message, help, and whether the key rather than the value is to be pointed at."""
@@ -106,8 +106,7 @@ def _choice(
     return "CBA204", f"{shown} is not one of the choices", help_text, False
 
 
-@lru_cache(maxsize=256)
-def _belongs(root: type[BaseModel], name: str) -> str | None:
+def _belongs(root: type[Keys], name: str) -> str | None:
     """Where a key that is none here belongs, if that is one place or two."""
     homes = sorted(set(_homes(root, name, "")))
     if not 1 <= len(homes) <= 2:
@@ -117,13 +116,13 @@ def _belongs(root: type[BaseModel], name: str) -> str | None:
 
 def _homes(at: Any, name: str, path: str) -> Iterator[str]:
     """The key paths that end in ``name``; of a policy only the whole file's, for all have the same keys."""
-    for key, field in at.model_fields.items() if isinstance(at, type) and issubclass(at, BaseModel) else ():
+    for key, hint in at.hints().items() if isinstance(at, type) and issubclass(at, Keys) else ():
         here = f"{path}.{key}".lstrip(".")
         if key == name:
             yield here
         if key == "policy" and path:
             continue
-        inner = _without_none(field.annotation)
+        inner = _bare(hint)
         if get_args(inner):
             here += "[0]" if get_origin(inner) is list else ".NAME"
             inner = get_args(inner)[-1]
@@ -169,20 +168,19 @@ def _value(data: Any, path: Path) -> Any:
     return data
 
 
-def keys_at(root: type[BaseModel], path: Path) -> tuple[str, ...]:
+def keys_at(root: type[Keys], path: Path) -> tuple[str, ...]:
     """The fixed keys of the mapping at ``path``, none where names are free."""
     at: Any = root
     for part in path:
-        if isinstance(at, type) and issubclass(at, BaseModel):
-            field = at.model_fields.get(str(part))
-            at = field.annotation if field is not None else None
+        if isinstance(at, type) and issubclass(at, Keys):
+            at = at.hints().get(str(part))
         else:
             at = next(reversed(get_args(at)), None)  # the values of a dict, the items of a list
-        at = _without_none(at)
-    return tuple(at.model_fields) if isinstance(at, type) and issubclass(at, BaseModel) else ()
+        at = _bare(at)
+    return tuple(at.model_fields) if isinstance(at, type) and issubclass(at, Keys) else ()
 
 
-def _without_none(annotation: Any) -> Any:
-    """``X`` of ``X | None``."""
-    parts = [part for part in get_args(annotation) if part is not type(None)]
-    return parts[0] if type(None) in get_args(annotation) and len(parts) == 1 else annotation
+def _bare(hint: Any) -> Any:
+    """``X`` of ``X | None`` and of ``Annotated[X, …]``."""
+    parts = get_args(hint)
+    return _bare(parts[0]) if type(None) in parts or get_origin(hint) is Annotated else hint

@@ -6,10 +6,9 @@ those of the plan and of the policies in ``core``; ``export`` puts them into the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
+from cbauth.config.schema.keys import Keys, Limits, key, needed
 from cbauth.config.schema.types import (
     Duration,
     HttpUrl,
@@ -56,36 +55,14 @@ Kind = Literal[
     "cancelled",
     "unknown",
 ]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
-Weight = Annotated[int, Field(ge=0, le=1000)]
-Status = Annotated[int, Field(ge=100, le=599)]
-Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Route = Annotated[list[ModelName], Field(min_length=1)]
-
-
-def key(description: str, *examples: Any, **limits: Any) -> Any:
-    """A key that may be left out."""
-    return Field(None, description=description, examples=list(examples), **limits)
-
-
-def needed(description: str, *examples: Any, **limits: Any) -> Any:
-    """A key that has to be given."""
-    return Field(description=description, examples=list(examples), **limits)
-
-
-class Keys(BaseModel):
-    """A mapping with fixed keys. Keys that begin with ``x-`` are free and not looked at."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_free_keys(cls, data: Any) -> Any:
-        if type(data) is dict and any(type(key) is str and key.startswith("x-") for key in data):
-            return {key: value for key, value in data.items() if not (type(key) is str and key.startswith("x-"))}
-        return data
+Count = Annotated[int, Limits(ge=1, le=1_000_000)]
+Priority = Annotated[int, Limits(ge=-1_000_000, le=1_000_000)]
+Weight = Annotated[int, Limits(ge=0, le=1000)]
+Status = Annotated[int, Limits(ge=100, le=599)]
+Factor = Annotated[float, Limits(gt=0, le=1000)]
+Share = Annotated[float, Limits(ge=0, le=1)]
+Route = Annotated[list[ModelName], Limits(min_length=1)]
+Patterns = Annotated[list[ModelPattern], Limits(min_length=1)]
 
 
 class RotationKeys(Keys):
@@ -239,10 +216,9 @@ class ProfileKeys(Keys):
     base_url: HttpUrl | None = key(
         "Where the API is, when it is not where the provider has it.", "https://eu.api.openai.com/v1"
     )
-    models: list[ModelPattern] | None = key(
+    models: Patterns | None = key(
         "Models it serves: names, and `*` for any characters. Left out: the built-in provider's own, else all.",
         ["gpt-4o", "gpt-*"],
-        min_length=1,
     )
     default_model: ModelName | None = key("The model of requests that name none.", "gpt-4o")
     priority: Priority | None = key("Higher is preferred. Ties: logins before keys, then the order of the file.", 100)
@@ -286,6 +262,9 @@ class CredentialsKeys(Keys):
     )
 
 
+Profiles = Annotated[dict[Name, ProfileKeys], Limits(min_length=1)]
+
+
 class File(Keys):
     """A whole profiles.yaml."""
 
@@ -294,10 +273,9 @@ class File(Keys):
         "Providers that are not built in, and changes to those that are.",
         {"acme": {"protocol": "openai", "base_url": "https://llm.acme.example/v1"}},
     )
-    profiles: dict[Name, ProfileKeys] = needed(
+    profiles: Profiles = needed(
         "Your credentials, each with a name of your own.",
         {"openai-team": {"provider": "openai", "api_key": "env:OPENAI_API_KEY"}},
-        min_length=1,
     )
     routes: dict[Name, Route] | None = key(
         "Aliases: models that are tried in this order.", {"smart": ["claude-sonnet-4", "gpt-4o"]}

@@ -12,10 +12,10 @@ import re
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cbauth.config.privacy import looks_secret, presentable
+from cbauth.config.schema.keys import Grammar
 from cbauth.plan import SecretRef
 
 __all__ = [
@@ -310,53 +310,51 @@ def _text(pattern: str, otherwise: str) -> dict[str, object]:
     return {"type": "string", "pattern": f"^(?:{pattern})$", "patternErrorMessage": otherwise}
 
 
-Version = Annotated[int, PlainValidator(parse_version), WithJsonSchema({"type": "integer", "const": 1})]
-Name = Annotated[str, PlainValidator(parse_name), WithJsonSchema(_text(NAME, NAME_HELP))]
-Text = Annotated[str, PlainValidator(parse_text), WithJsonSchema({"type": "string", "minLength": 1})]
+Version = Annotated[int, Grammar(parse_version, {"type": "integer", "const": 1})]
+Name = Annotated[str, Grammar(parse_name, _text(NAME, NAME_HELP))]
+Text = Annotated[str, Grammar(parse_text, {"type": "string", "minLength": 1})]
 Duration = Annotated[
     float,
-    PlainValidator(parse_duration),
-    WithJsonSchema(
+    Grammar(
+        parse_duration,
         {
             **_text(DURATION, _DURATION_HELP),
             "type": ["string", "number"],
             "minimum": 0,
             "maximum": LONGEST_DURATION,
-        }
+        },
     ),
 ]
 SecretReference = Annotated[
     SecretRef,
-    PlainValidator(parse_reference),
-    WithJsonSchema(
+    Grammar(
+        parse_reference,
         _text(rf'env:{VARIABLE}|file:\S(?:.*\S)?|keyring:.+/[^/]+|command:\[\s*".*\]', FORMS),
     ),
 ]
-HttpUrl = Annotated[str, PlainValidator(parse_url), WithJsonSchema({**_text(URL, URL_HELP), "format": "uri"})]
+HttpUrl = Annotated[str, Grammar(parse_url, {**_text(URL, URL_HELP), "format": "uri"})]
 RedirectUris = Annotated[
     tuple[str, ...],
-    PlainValidator(parse_redirect),
-    WithJsonSchema(
+    Grammar(
+        parse_redirect,
         {
             **_text(URL, URL_HELP),
             "type": ["string", "array"],
             "format": "uri",
             "minItems": 1,
             "items": {**_text(URL, URL_HELP), "format": "uri"},
-        }
+        },
     ),
 ]
-ModelPattern = Annotated[
-    str, PlainValidator(parse_model), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_MODEL})
-]
+ModelPattern = Annotated[str, Grammar(parse_model, {"type": "string", "minLength": 1, "maxLength": LONGEST_MODEL})]
 ModelName = Annotated[
     str,
-    PlainValidator(parse_model_name),
-    WithJsonSchema({**_text(r"[^*]+", "write a name without `*`"), "minLength": 1, "maxLength": LONGEST_MODEL}),
+    Grammar(
+        parse_model_name, {**_text(r"[^*]+", "write a name without `*`"), "minLength": 1, "maxLength": LONGEST_MODEL}
+    ),
 ]
-Scope = Annotated[str, PlainValidator(parse_scope), WithJsonSchema(_text(r"[!#-\[\]-~]+", SCOPE_HELP))]
+Scope = Annotated[str, Grammar(parse_scope, _text(r"[!#-\[\]-~]+", SCOPE_HELP))]
 StateStore = Annotated[
     str,
-    PlainValidator(parse_store),
-    WithJsonSchema(_text(rf"memory|sqlite(?::.+)?|rediss?://.+|env:{VARIABLE}", STORE_HELP)),
+    Grammar(parse_store, _text(rf"memory|sqlite(?::.+)?|rediss?://.+|env:{VARIABLE}", STORE_HELP)),
 ]
