@@ -6,24 +6,20 @@ from contextlib import suppress
 
 import click
 
-__all__ = ["Length"]
+__all__ = ["seconds_of"]
 
 
-class Length(click.ParamType):
-    """A length of time above nothing, in seconds: ``90``, ``0.5``, ``30s``, ``5m``, ``1h30m``."""
+def seconds_of(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """The seconds of ``90``, ``0.5``, ``30s`` or ``1h30m``. A usage error for what is no length above 0."""
+    from cbauth.config.schema.types import parse_duration
 
-    name = "length"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds. Fails with what may be written."""
-        from cbauth.config.schema.types import parse_duration
-
-        with suppress(ValueError):
-            value = float(value)
-        try:
-            seconds = parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{error}: write seconds, or `30s`, `5m`, `1h30m`", param, ctx)
-        if seconds <= 0:
-            self.fail("it has to be above 0", param, ctx)
-        return seconds
+    written: str | float = value
+    with suppress(ValueError):
+        written = float(value)
+    try:
+        seconds = parse_duration(written)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}: write seconds, or `30s`, `5m`, `1h30m`", ctx, param) from None
+    if seconds <= 0:
+        raise click.BadParameter("it has to be above 0", ctx, param)
+    return seconds

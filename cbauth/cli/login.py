@@ -10,7 +10,7 @@ import click
 from cbauth.cli.access import config_option, login_target, open_plan
 from cbauth.cli.browser import open_page, why_not
 from cbauth.cli.console import emit, warn
-from cbauth.cli.lengths import Length
+from cbauth.cli.lengths import seconds_of
 from cbauth.cli.pasting import can_paste, finish_by_pasting
 from cbauth.cli.trust import plain
 from cbauth.errors import CbauthError, LoginError, iso
@@ -24,7 +24,7 @@ from cbauth.oauth.userinfo import account_in, name_in
 __all__ = ["login"]
 
 OFFLINE = "offline_access"
-"""The scope for a login that can be renewed; many ignore it without ``prompt=consent`` (OpenID Connect Core, 11)."""
+"""The scope for a login that can be renewed; often ignored without ``prompt=consent`` (OpenID Connect Core, 11)."""
 
 
 @click.command()
@@ -34,8 +34,8 @@ OFFLINE = "offline_access"
 @click.option(
     "--timeout",
     metavar="TIME",
-    type=Length(),
-    default=300,
+    callback=seconds_of,
+    default="5m",
     help="When the login is given up: after as many seconds, or `90s`, `10m` (5m).",
 )
 @config_option
