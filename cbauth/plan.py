@@ -155,11 +155,16 @@ class Profile:
         return isinstance(self.credential, OAuthLogin)
 
 
+DATABASE_ENDINGS = frozenset({".db", ".db3", ".sqlite", ".sqlite3"})
+"""How the name of a file ends that can be taken for a database whatever it holds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A whole profiles.yaml, decided. ``path`` is ``None`` for a mapping; ``trusted`` is false for a file only found.
 
-    An untrusted plan runs no ``command:`` and sends no secret to a host that is not the built-in provider's own.
+    An untrusted plan runs no ``command:``, sends no secret to a host that is not the built-in provider's own, and keeps
+    state and logins in the default stores (or state in memory, or in a database in its own folder).
     ``warnings`` are the diagnostics that did not keep the file from being used.
     """
 

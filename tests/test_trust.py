@@ -127,6 +127,11 @@ def test_only_what_was_looked_at_is_trusted(file: Path) -> None:
     assert not is_trusted(file)
 
 
+def test_where_state_goes_is_shown_before_it_goes_there(file: Path) -> None:
+    file.write_text(FILE + 'state: {store: "redis://cache.example:6379/0"}\n')
+    assert "  state is kept in redis://cache.example:6379/0\n" in command("profiles.yaml").stdout
+
+
 def test_a_later_trust_replaces_an_earlier_one(file: Path, records: Path) -> None:
     trust(file)
     file.write_text(FILE + "# more\n")

@@ -19,7 +19,16 @@ from cbauth.oauth.targets import Target, sends_home, targets_of
 from cbauth.plan import OAuthLogin, Plan, Profile
 from cbauth.watching import ConfigFile
 
-__all__ = ["as_typed", "config_option", "login_target", "member_of", "open_plan", "profile_in", "require_trust"]
+__all__ = [
+    "as_typed",
+    "config_option",
+    "declared",
+    "login_target",
+    "member_of",
+    "open_plan",
+    "profile_in",
+    "require_trust",
+]
 
 config_option = click.option(
     "--config", metavar="FILE", help="The profiles.yaml to use; without it the usual places are searched."
@@ -39,12 +48,17 @@ def profile_in(plan: Plan, name: str) -> Profile:
 
     Raises ``ConfigError`` with what there is.
     """
+    provider = plan.providers.get(name)
+    if provider is None or provider.oauth is None or any(profile.id == name for profile in plan.profiles):
+        return declared(plan, name)
+    return Profile(id=name, provider=provider, credential=OAuthLogin(), base_url=provider.base_url)
+
+
+def declared(plan: Plan, name: str) -> Profile:
+    """The profile of the file with this id. Raises ``ConfigError`` with what there is."""
     known = {profile.id: profile for profile in plan.profiles}
     if name in known:
         return known[name]
-    provider = plan.providers.get(name)
-    if provider is not None and provider.oauth is not None:
-        return Profile(id=name, provider=provider, credential=OAuthLogin(), base_url=provider.base_url)
     near = nearest(name, known)
     hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(known))}"
     raise ConfigError(f"there is no profile {name!r}: {hint}")

@@ -10,6 +10,7 @@ import click
 from cbauth.cli.access import config_option, login_target, open_plan
 from cbauth.cli.browser import open_page, why_not
 from cbauth.cli.console import emit, warn
+from cbauth.cli.lengths import seconds_of
 from cbauth.cli.pasting import can_paste, finish_by_pasting
 from cbauth.cli.trust import plain
 from cbauth.errors import CbauthError, LoginError, iso
@@ -22,12 +23,21 @@ from cbauth.oauth.userinfo import account_in, name_in
 
 __all__ = ["login"]
 
+OFFLINE = "offline_access"
+"""The scope for a login that can be renewed; often ignored without ``prompt=consent`` (OpenID Connect Core, 11)."""
+
 
 @click.command()
 @click.argument("profile")
 @click.option("--device", is_flag=True, help="Show a code to type on another device.")
 @click.option("--no-browser", is_flag=True, help="Only print the URL: the browser is on another machine.")
-@click.option("--timeout", metavar="S", type=float, default=300, help="Seconds until the login is given up (300).")
+@click.option(
+    "--timeout",
+    metavar="TIME",
+    callback=seconds_of,
+    default="5m",
+    help="When the login is given up: after as many seconds, or `90s`, `10m` (5m).",
+)
 @config_option
 def login(profile: str, device: bool, no_browser: bool, timeout: float, config: str | None) -> None:
     """Log in to PROFILE (or a provider), and keep the login.
@@ -102,6 +112,10 @@ def _told(manager: OAuthManager, target: Target, credential: Credential) -> list
     missing = [scope for scope in target.client.scopes if scope not in credential.scopes]
     if missing:
         lines.append(f"scopes:    not granted: {', '.join(missing)}")
+    if OFFLINE in missing and "prompt" not in target.client.extra_params:
+        lines.append(
+            f"hint:      {OFFLINE} may need consent: add `extra_params: {{prompt: consent}}` to the provider's `oauth`"
+        )
     return lines
 
 

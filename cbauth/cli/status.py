@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cbauth.cli.access import config_option, open_plan
+from cbauth.cli.access import config_option, declared, open_plan
 from cbauth.cli.verdict import exit_code, until_text
 from cbauth.errors import StoreError, iso
 from cbauth.events import EventBus
@@ -31,30 +31,36 @@ Logins = Mapping[str, tuple[str | None, str]]
 
 
 @click.command()
+@click.argument("profile", required=False)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
 @click.option("--watch", is_flag=True, help="Print again every second until interrupted.")
 @click.option(
-    "--check", is_flag=True, help="Exit with 5 when every profile is cooling down, 4 when a login is required."
+    "--check",
+    is_flag=True,
+    help="Exit with 0 when at least one profile can answer; 4 when nobody can before a login; 5 when nobody can before "
+    "a cooldown ends; else 1.",
 )
-def status(config: str | None, as_json: bool, watch: bool, check: bool) -> None:
-    """Show circuit, cooldown, credential source and token expiry of each profile. Nothing is refreshed by looking."""
+def status(profile: str | None, config: str | None, as_json: bool, watch: bool, check: bool) -> None:
+    """Show circuit, cooldown, credential source and token expiry of PROFILE, or of each. Looking refreshes nothing."""
     if watch and check:
         raise click.UsageError("--check answers once: leave out --watch")
     plan = open_plan(config)
-    code = _look(plan, as_json, check)
+    only = None if profile is None else declared(plan, profile).id
+    code = _look(plan, only, as_json, check)
     while watch:
         time.sleep(1)
         click.echo()
-        _look(plan, as_json, check)
+        _look(plan, only, as_json, check)
     sys.exit(code)
 
 
-def _look(plan: Plan, as_json: bool, check: bool) -> int:
-    """Show what is so now; the exit code."""
+def _look(plan: Plan, only: str | None, as_json: bool, check: bool) -> int:
+    """Show what is so now, of one profile or of all; the exit code."""
     with _manager(plan) as manager, load(plan, oauth=manager, refresh_ahead=False) as toolkit:
-        _show(toolkit.status(), _logins(plan, manager), as_json)
-        return _checked(toolkit) if check else 0
+        records = [record for record in toolkit.status() if only in (None, record.profile_id)]
+        _show(records, _logins(plan, manager), as_json)
+        return _checked(toolkit, only) if check else 0
 
 
 def _manager(plan: Plan) -> OAuthManager:
@@ -78,9 +84,11 @@ def _logins(plan: Plan, manager: OAuthManager) -> Logins:
     return found
 
 
-def _checked(toolkit: Toolkit) -> int:
-    served = {model for profile in toolkit.plan.profiles for model in profile.models.patterns}
-    return exit_code([c for model in sorted(served) for c in toolkit.explain(model.replace("*", "x"))])
+def _checked(toolkit: Toolkit, only: str | None) -> int:
+    profiles = [profile for profile in toolkit.plan.profiles if only in (None, profile.id)]
+    served = {model.replace("*", "x") for profile in profiles for model in profile.models.patterns}
+    asked = [c for model in sorted(served) for c in toolkit.explain(model)]
+    return exit_code([c for c in asked if only in (None, c.profile_id)])
 
 
 def _show(records: Sequence[Status], logins: Logins, as_json: bool) -> None:

@@ -31,17 +31,19 @@ def trust(file: str, revoke: bool) -> None:
         emit(f"{'no longer trusted' if was_trusted else 'was not trusted'}: {plain(str(path))}\n")
         return
     seen = fingerprint(path)
-    plan = load_plan(path, trusted=False)
+    plan = load_plan(path)
     trusted = record(path, seen)
     emit("".join(f"{line}\n" for line in (f"trusted: {plain(str(trusted))}", *allowed(plan))))
 
 
 def allowed(plan: Plan) -> Iterator[str]:
-    """What the trust allows: per profile, which secret goes to which hosts, and what is run to get it."""
+    """What the trust allows: which secret of each profile goes to which hosts, how it is got; where state is kept."""
     width = max(len(profile.id) for profile in plan.profiles)
     for profile in plan.profiles:
         if profile.credential is not None:
             yield f"  {profile.id:<{width}}  {credential(profile)} -> {', '.join(hosts(profile)) or 'no host yet'}"
+    if plan.store not in ("sqlite", "memory"):
+        yield f"  state is kept in {redact(plain(plan.store))}"
 
 
 def credential(profile: Profile) -> str:

@@ -19,6 +19,7 @@ from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.doubts import doubts
 from cbauth.config.mapping import plain
 from cbauth.config.source import read
+from cbauth.config.strangers import kept_at_home
 from cbauth.config.undisturbed import undisturbed
 from cbauth.errors import ConfigError
 
@@ -83,7 +84,8 @@ def from_checked(checked: Checked, path: str | os.PathLike[str], *, trusted: boo
     """The plan of a text that was checked, and is that of ``path``. Raises ``ConfigError``."""
     if checked.plan is None:
         raise _error(printable(os.fspath(path)), checked.diagnostics, path=os.fspath(path))
-    return replace(checked.plan, path=Path(path), trusted=trusted, warnings=tuple(checked.diagnostics))
+    plan = replace(checked.plan, path=Path(path), trusted=trusted, warnings=tuple(checked.diagnostics))
+    return plan if trusted else kept_at_home(plan)
 
 
 def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
@@ -98,7 +100,8 @@ def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
         problems = [*problems, *found]
     if plan is None:
         raise _error("the configuration", _unplaced(problems))
-    return replace(plan, trusted=trusted, warnings=tuple(_unplaced(problems)))
+    plan = replace(plan, trusted=trusted, warnings=tuple(_unplaced(problems)))
+    return plan if trusted else kept_at_home(plan)
 
 
 def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:

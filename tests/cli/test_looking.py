@@ -130,6 +130,27 @@ class TestStatus:
         assert run("status", "--check").returncode == 5
         assert run("status").returncode == 0
 
+    def test_one_profile_can_be_looked_at_alone(self, here: Path) -> None:
+        cool("main")
+        assert run("status", "--check").returncode == 0, "spare can answer"
+        checks = {name: run("status", name, "--check") for name in ("main", "spare")}
+        assert {name: check.returncode for name, check in checks.items()} == {"main": 5, "spare": 0}
+        assert [line.split()[0] for line in checks["main"].stdout.splitlines()] == ["profile", "main"]
+        assert "nobody can be asked now, until 20" in checks["main"].stderr
+        (record,) = json.loads(run("status", "spare", "--json").stdout)["profiles"]
+        assert record["profile_id"] == "spare"
+
+    @pytest.mark.parametrize(("name", "hint"), [("mian", "did you mean main?"), ("openai", "there are main, spare")])
+    def test_an_unknown_profile_is_refused_with_a_suggestion(self, here: Path, name: str, hint: str) -> None:
+        result = run("status", name, "--check")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == f"cbauth: there is no profile {name!r}: {hint}\n"
+
+    def test_the_help_says_what_check_answers(self) -> None:
+        told = " ".join(run("status", "--help").stdout.split())
+        assert "0 when at least one profile can answer; 4 when" in told
+        assert "; 5 when" in told
+
 
 class TestReset:
     def test_it_forgets_one_or_all(self, here: Path) -> None:

@@ -48,6 +48,25 @@ def test_sqlite_with_a_path_lives_there(tmp_path: Path, home: Path, monkeypatch:
         assert place.is_file()
 
 
+@pytest.mark.parametrize("name", ["victim.txt", ".profile", "id_ed25519"])
+def test_somebodys_document_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    victim = tmp_path / name
+    victim.write_text("x")
+    with pytest.raises(StoreError, match=f"{name} is not a database: name another file in `state.store`"):
+        open_store(f"sqlite:{victim}")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "x")]
+
+
+def test_a_damaged_database_is_set_aside_under_any_name_once_it_was_one(tmp_path: Path) -> None:
+    place = tmp_path / "health.txt"
+    open_store(f"sqlite:{place}").close()
+    place.write_bytes(b"damaged beyond repair" * 500)
+    store = open_store(f"sqlite:{place}")
+    assert store.update("k", increment) == 1
+    store.close()
+    assert list(tmp_path.glob("health.txt.damaged-*"))
+
+
 def test_a_namespace_is_passed_on(tmp_path: Path) -> None:
     work, home = open_store(f"sqlite:{tmp_path}/a.db", "work"), open_store(f"sqlite:{tmp_path}/a.db", "home")
     work.update("k", increment)

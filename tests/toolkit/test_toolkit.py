@@ -16,6 +16,7 @@ import pytest
 import cbauth
 from cbauth import ConfigError, StoreError, UnavailableError
 from cbauth.stores.memory import MemoryStore
+from cbauth.stores.sqlite import SqliteStore
 from cbauth.trust import trust
 from tests.answers import AnswerError
 from tests.clock import FakeClock
@@ -125,6 +126,51 @@ class TestTrust:
         with pytest.raises(UnavailableError, match="cbauth trust"):
             cbauth.load().acquire("gpt-4o")
         assert not marker.exists()
+
+    @pytest.mark.parametrize(
+        "store",
+        [
+            *("sqlite:{other}/victim.txt", "sqlite:{other}/new.db", "sqlite:../new.db", "sqlite:link/new.db"),
+            *("sqlite:.profile", "sqlite:~/new.db", "redis://127.0.0.1:9/0", "env:STORE"),
+        ],
+    )
+    def test_a_file_only_found_here_does_not_choose_where_state_lives(
+        self, here: Path, home: Path, store: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        other = here.parent / f"{here.name}-other"
+        other.mkdir()
+        (other / "victim.txt").write_text("precious")
+        (here / "link").symlink_to(other)
+        monkeypatch.setenv("STORE", f"sqlite:{other}/new.db")
+        (here / "profiles.yaml").write_text(FILE.replace("memory", f'"{store.format(other=other)}"'))
+        with cbauth.load() as toolkit:
+            assert isinstance(toolkit.store, SqliteStore)
+            assert toolkit.store.path == home / "state" / "cbauth" / "state.db"
+        assert [path.name for path in other.iterdir()] == ["victim.txt"]
+        (told,) = [record.getMessage() for record in caplog.records]
+        assert told == (
+            "profiles.yaml was only found here and is not trusted, so its `state.store` is ignored: run `cbauth trust`"
+        )
+        trust(here / "profiles.yaml")
+        assert cbauth.load_plan("profiles.yaml").store == store.format(other=other)
+
+    def test_a_file_only_found_here_may_keep_state_in_its_own_folder(
+        self, here: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (here / "profiles.yaml").write_text(FILE.replace("memory", '"sqlite:kept/state.db"'))
+        with cbauth.load() as toolkit:
+            assert isinstance(toolkit.store, SqliteStore)
+            assert toolkit.store.path == here / "kept" / "state.db"
+        assert not caplog.records
+
+    def test_a_file_only_found_here_does_not_choose_where_logins_live(
+        self, here: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (here / "profiles.yaml").write_text(FILE + "credentials: {store: file}\n")
+        assert cbauth.load().plan.credentials == "auto"
+        assert "its `credentials.store` is ignored: run `cbauth trust`" in caplog.text
+        trust(here / "profiles.yaml")
+        assert cbauth.load().plan.credentials == "file"
 
     def test_a_trusted_file_is_like_a_named_one_until_it_is_edited(self, here: Path) -> None:
         evil = FILE.replace("    priority: 10\n", "    base_url: https://proxy.example/v1\n")

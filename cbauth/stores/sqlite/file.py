@@ -20,15 +20,19 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
+from cbauth.plan import DATABASE_ENDINGS
 from cbauth.stores.sqlite.schema import DamagedError, connect
 
-__all__ = ["Found", "StateFile", "Trouble", "diagnose"]
+__all__ = ["Found", "StateFile", "Trouble", "diagnose", "is_foreign"]
 
 PAUSE = 0.0005
 """Seconds, at most, before a busy file is tried again; drawn by lot, so that those who wait do not march in step."""
 REPRIEVE = 1.0
 """Seconds until a file that failed is tried again."""
 SIDES = ("", "-wal", "-shm")
+
+MAGIC = b"SQLite format 3\0"
+"""What every database begins with (https://www.sqlite.org/fileformat.html)."""
 
 _log = logging.getLogger("cbauth.stores")
 
@@ -198,6 +202,20 @@ class StateFile:
             return
         self._replaced = True
         _log.warning("%s is damaged (%s): it is kept as %s, and state goes into a new file", self.path, error, aside)
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether the file is somebody's document, and no damaged database: neither name, content nor neighbours say so."""
+    if path.suffix in DATABASE_ENDINGS or any(os.path.exists(f"{path}{end}") for end in ("-wal", "-signals")):
+        return False
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+    except OSError:
+        return False  # which opening it tells better
+    return bool(start) and start != MAGIC
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

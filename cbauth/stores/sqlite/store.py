@@ -31,7 +31,7 @@ from cbauth.forks import Rank, guard
 from cbauth.stores.codec import kept_until, parse
 from cbauth.stores.contract import Change, Transition
 from cbauth.stores.memory import Journal
-from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose
+from cbauth.stores.sqlite.file import Found, StateFile, Trouble, diagnose, is_foreign
 from cbauth.stores.sqlite.mounts import refuse_network
 from cbauth.stores.sqlite.rows import Place, Row, Rows
 from cbauth.stores.sqlite.schema import DamagedError
@@ -78,6 +78,8 @@ class SqliteStore:
         refuse_network(self.path)
         if os.path.isdir(self.path):
             raise StoreError(f"{self.path} is a folder: name a file in `state.store`")
+        if is_foreign(self.path):
+            raise StoreError(f"{self.path} is not a database: name another file in `state.store`")
         self._namespace = namespace
         self.clock = clock
         self._ticks = ticks

@@ -60,6 +60,18 @@ class TestHere:
         identity.fail(faults.body({"access_token": "tok-4c1", "token_type": "Bearer", "scope": "openid"}))
         login = shell.login()
         assert "not granted: offline_access, email" in login.out
+        assert "hint" not in login.out, "the file asks for consent already"
+
+    def test_where_a_lasting_login_was_refused_for_want_of_consent_that_is_said(
+        self, here: Path, shell: Shell, identity: IdentityProvider
+    ) -> None:
+        file = here / "profiles.yaml"
+        file.write_text(file.read_text().replace("      extra_params: {prompt: consent}\n", ""))
+        login = shell.login()
+        lines = login.out.splitlines()
+        (told,) = [place for place, line in enumerate(lines) if "not granted: offline_access" in line]
+        assert lines[told + 1].startswith("hint: ")
+        assert "`extra_params: {prompt: consent}`" in lines[told + 1]
 
     def test_the_login_of_another_account_than_the_profiles_is_pointed_out(
         self, here: Path, shell: Shell, identity: IdentityProvider
@@ -266,8 +278,9 @@ class TestFailing:
         assert login.err.splitlines()[-1].startswith("cbauth: login failed: access_denied")
         assert shell.run("token", "acme-me").end() == 4
 
-    def test_nobody_coming_in_time_is_one_line(self, shell: Shell) -> None:
-        login = shell.run("login", "acme-me", "--no-browser", "--timeout", "0.2")
+    @pytest.mark.parametrize("time", ["0.2", "200ms"])
+    def test_nobody_coming_in_time_is_one_line(self, shell: Shell, time: str) -> None:
+        login = shell.run("login", "acme-me", "--no-browser", "--timeout", time)
         assert login.end() == 1
         assert login.err.splitlines()[-1].startswith("cbauth: login failed: timeout (nobody has finished")
 
@@ -320,9 +333,12 @@ class TestFailing:
         assert failed.end() == 2
         assert failed.err == "cbauth: there is no profile 'acme-mee': did you mean acme-me?\n"
 
-    @pytest.mark.parametrize("seconds", ["nan", "-1", "soon"])
-    def test_a_time_that_is_none_is_refused(self, shell: Shell, seconds: str) -> None:
-        assert shell.run("login", "acme-me", "--timeout", seconds).end() == 2
+    @pytest.mark.parametrize("time", ["nan", "inf", "-1", "0", "0s", "soon", "5x", "", "99999999999"])
+    def test_a_time_that_is_none_is_refused(self, shell: Shell, time: str) -> None:
+        login = shell.run("login", "acme-me", "--timeout", time)
+        assert login.end() == 2
+        assert "--timeout" in login.err.splitlines()[-1]
+        assert login.out == ""
 
     def test_a_provider_that_cannot_be_reached_is_one_line(
         self, here: Path, shell: Shell, identity: IdentityProvider
