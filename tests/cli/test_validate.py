@@ -338,6 +338,32 @@ def test_the_report_can_go_to_a_file(folder: Path, capsys: pytest.CaptureFixture
     assert run(capsys, "--output", "a\0b", "bad.yaml")[0] == 2
 
 
+@pytest.mark.parametrize("output", ["good.yaml", "./good.yaml", "link.yaml", "twin.yaml"])
+@pytest.mark.parametrize("files", [["good.yaml"], ["bad.yaml", "good.yaml"], ["*good.yaml"], []])
+def test_the_report_never_replaces_what_is_checked(
+    files: list[str],
+    output: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folder / "link.yaml").symlink_to("good.yaml")
+    os.link(folder / "good.yaml", folder / "twin.yaml")
+    monkeypatch.setenv("CBAUTH_CONFIG", "good.yaml")
+    code, out, err = run(capsys, *files, "--output", output)
+    assert (code, out) == (2, "")
+    assert f"the report would replace {output}, which is being checked" in err
+    assert (folder / "good.yaml").read_text() == GOOD
+
+
+def test_the_report_never_replaces_what_standard_input_comes_from(folder: Path) -> None:
+    with (folder / "good.yaml").open("rb") as file:
+        command = [sys.executable, "-m", "cbauth", "validate", "-", "--output", "good.yaml"]
+        done = subprocess.run(command, stdin=file, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 2
+    assert (folder / "good.yaml").read_text() == GOOD
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "colored"),
     [
