@@ -267,3 +267,17 @@ def test_brackets_and_quotes_that_are_closed_are_not_blamed_for_another_mistake(
     text = 'a: "one\n  two"\nb: [1,\n  2\n]\nc: [\n  "x",\n  "y"\n  "z"\n]\n'
     (problem,) = parse(text).problems
     assert (problem.code, problem.line, problem.column) == ("CBA104", 9, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "help_text"),
+    [
+        ("a: {provider: openai}}", 22, "take it away: it is one too many"),
+        ("a: [x]]", 7, "take it away: it is one too many"),
+        ("a: [*]", 5, 'put the star in quotes where it is meant: `"*"`'),
+        ("a: *", 4, 'put the star in quotes where it is meant: `"*"`'),
+    ],
+)
+def test_a_slip_of_one_character_is_named(line: str, column: int, help_text: str) -> None:
+    [problem] = parse(f"version: 1\n{line}\n").problems
+    assert (problem.code, problem.line, problem.column, problem.help) == ("CBA104", 2, column, help_text)
