@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import click
+
 from cbauth.cli.reports.report import Result
 from cbauth.config import find_config
+from cbauth.config.diagnostics import printable
 from cbauth.config.document import MOST_BYTES
 from cbauth.config.loading import check_text
 from cbauth.config.source import FILE_NAME, read, unusable
@@ -21,9 +25,12 @@ STDIN = "<stdin>"
 ENDING = ".profiles.yaml"
 
 
-def checked(names: Sequence[str]) -> list[Result]:
-    """What was found, in the order of the arguments; without any, in the file of the search order."""
-    return [_checked(name) for name in _opened(names)] if names else [_found()]
+def checked(names: Sequence[str], output: str | None = None) -> list[Result]:
+    """What was found, in the order of the arguments; without any, in the file of the search order.
+
+    Raises ``click.UsageError`` when one of them is ``output`` itself, whose text the report would replace.
+    """
+    return [_checked(name, output) for name in _opened(names)] if names else [_found(output)]
 
 
 def _opened(names: Sequence[str]) -> Iterator[str]:
@@ -52,15 +59,19 @@ def _inside(name: str) -> list[str]:
     return [os.path.join(name, entry) for entry in (*own, *(e for e in entries if e.endswith(ENDING)))] or [name]
 
 
-def _found() -> Result:
+def _found(output: str | None) -> Result:
     """The file of the search order, checked."""
     try:
-        return _checked(os.fspath(find_config()[0]))
+        return _checked(os.fspath(find_config()[0]), output)
     except ConfigError as error:
         return _refused(FILE_NAME, unusable(FILE_NAME, error.message, "see `cbauth validate --help`"))
 
 
-def _checked(name: str) -> Result:
+def _checked(name: str, output: str | None) -> Result:
+    if output is not None and _same(name, output):
+        raise click.UsageError(
+            f"the report would replace {printable(output)}, which is being checked: name another file as --output"
+        )
     shown = STDIN if name == "-" else os.fsencode(name).decode("utf-8", "backslashreplace")
     try:
         if name == "-":
@@ -75,6 +86,16 @@ def _checked(name: str) -> Result:
         return Result(shown, check_text(read(name, MOST_BYTES), shown))
     except ConfigError as error:
         return _refused(shown, error)
+
+
+def _same(name: str, output: str) -> bool:
+    """Whether both are one regular file, by whatever names or links; ``-`` is what standard input comes from."""
+    try:
+        there = os.stat(output)
+        here = os.fstat(sys.stdin.fileno()) if name == "-" and sys.stdin is not None else os.stat(name)
+    except (OSError, ValueError):  # nothing there, or nothing that is a file
+        return False
+    return stat.S_ISREG(there.st_mode) and os.path.samestat(here, there)
 
 
 def _standard_input() -> bytes:

@@ -32,14 +32,14 @@ FIRST = "openai"
 def init(file: str, providers: tuple[str, ...], yes: bool, schema: bool, force: bool) -> int:
     """Write a commented FILE (./profiles.yaml) to begin with.
 
-    Asks for the providers, unless --yes or --provider says them. Which usual environment variables are set is looked
-    at, what is in them is not.
+    Asks for the providers, unless --yes or --provider says them. Which usual environment variables are set, and not
+    to nothing, is looked at; what is in them is not.
     """
     path = os.path.join(file, FILE_NAME) if os.path.isdir(file) else file
     if os.path.lexists(path) and not force:
         warn(f"cbauth: {printable(path)} is there already: name another file, or give --force to replace it")
         return Exit.FINDINGS
-    names = frozenset(os.environ)
+    names = frozenset(name for name, value in os.environ.items() if value)
     chosen = _unique(map(_provider, providers))
     if not chosen and not yes:
         chosen, schema = _asked(ready(names), schema)

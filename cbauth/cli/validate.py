@@ -41,7 +41,7 @@ def _validated(files: Sequence[str], style: str, output: str | None, strict: boo
     from cbauth.cli.reports.report import Report
     from cbauth.config.diagnostics import printable
 
-    results = checked(files)
+    results = checked(files, output)
     colored = color == "always" if output is not None else wants_color(color, sys.stdout)
     columns = None if output is not None else width(sys.stdout)
     report = written(Report(results, Paint(colored), columns, strict), style)

@@ -11,13 +11,13 @@ Laws:
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cbauth.config.codes import CODES
 from cbauth.config.diagnostics import ERROR, WARNING, Diagnostic, counts
-from cbauth.config.document import Document, Node, scalars
+from cbauth.config.document import Document, Node
+from cbauth.config.remarks import comments
 from cbauth.config.suggest import Suggestions
 
 __all__ = ["after_comments"]
@@ -62,7 +62,7 @@ def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic
     codes: list[_Code] = []
     told: list[Diagnostic] = []
     lines = _Lines(document)
-    for place, found in enumerate(_comments(document, root)):
+    for place, found in enumerate(comments(document, root, _COMMENT)):
         if place == MOST_COMMENTS:
             break
         told += _read(document, found, lines, codes)
@@ -83,16 +83,6 @@ def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic
             told.append(_told(document, code, "CBA131", message, "take it away"))
         silenced |= warnings
     return [problem for index, problem in enumerate(problems) if index not in silenced] + told
-
-
-def _comments(document: Document, root: Node) -> Iterator[re.Match[str]]:
-    """What has the form of such a comment and does not stand in a key or value."""
-    spans = sorted({(node.start, node.end) for _, node, _ in scalars(root) if node.end > node.start})
-    starts = [start for start, _ in spans]
-    for found in _COMMENT.finditer(document.lines.text):
-        before = bisect_right(starts, found.start()) - 1
-        if before < 0 or spans[before][1] <= found.start():
-            yield found
 
 
 def _read(document: Document, found: re.Match[str], lines: _Lines, codes: list[_Code]) -> Iterator[Diagnostic]:

@@ -18,6 +18,7 @@ from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, Finding,
 from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.doubts import doubts
 from cbauth.config.mapping import plain
+from cbauth.config.privacy import looks_secret
 from cbauth.config.source import read
 from cbauth.config.strangers import kept_at_home
 from cbauth.config.undisturbed import undisturbed
@@ -64,6 +65,10 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
         taken = {(problem.line, problem.column) for problem in problems}
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
+        if document.root is not None and looks_secret(text):
+            from cbauth.config.remarks import secrets_in_comments
+
+            problems += islice(secrets_in_comments(document, document.root), MOST)
     if model is not None and not counts(problems)[0]:
         plan, findings = _linted(document.data, model)
         problems += map(document.place, findings)

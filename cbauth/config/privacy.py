@@ -3,8 +3,8 @@
 Laws:
 
 1. A value is shown only when its field is known to be harmless (the table below) and it does not look like a secret.
-2. What is shown is short, printable ASCII: no control character, no terminal escape, no look-alike, and nothing that a
-   CI server takes for a command.
+2. What is shown is short, printable ASCII: no control character, no terminal escape, no look-alike, no anchor or tag,
+   and nothing that a CI server takes for a command.
 3. A key is shown under the same rule 2, in mappings that have keys by right, and never when it looks like a secret.
 """
 
@@ -89,6 +89,7 @@ def presentable(text: str) -> bool:
     return (
         len(text) <= LONGEST_SHOWN
         and _PRINTABLE.fullmatch(text) is not None
+        and text[0] not in "&!"
         and "::" not in text
         and "##[" not in text
         and not looks_secret(text)

@@ -30,8 +30,8 @@ def find(explicit: str | os.PathLike[str] | None, is_trusted: Callable[[Path], b
         return own, True
     looked = " and ".join(str(place) for place in places())
     raise ConfigError(
-        "no profiles.yaml was found: name a file, set CBAUTH_CONFIG, or start from what `cbauth demo --show-config`"
-        f" prints; looked at {looked}"
+        "no profiles.yaml was found: name a file, set CBAUTH_CONFIG, write one with `cbauth init`, or start from what"
+        f" `cbauth demo --show-config` prints; looked at {looked}"
     )
 
 

@@ -92,6 +92,13 @@ def test_with_yes_the_providers_are_those_whose_variables_are_set(
     )
 
 
+def test_a_variable_that_is_empty_is_not_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "")
+    monkeypatch.setenv("GOOGLE_API_KEY", CANARY)
+    assert main(["init", "--yes"]) == 0
+    assert [profile.id for profile in load_plan(folder / "profiles.yaml").profiles] == ["google"]
+
+
 def test_a_variable_that_is_not_set_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--yes", "first.yaml"]) == 0
     assert "api_key: env:OPENAI_API_KEY # not set yet\n" in (folder / "first.yaml").read_text("utf-8")

@@ -175,9 +175,13 @@ def test_text_shows_the_line_with_a_caret_and_masks_what_may_be_secret(
         ),
         ("  a: {provider: nobody, api_kye: CANARY}", "  a: {provider: nobody, api_kye: ***}"),
         ("  a: {provider: nobody, api_key: {CANARY: 1}}", "  a: {provider: nobody, api_key: {***: ***}}"),
-        ("  a: {provider: nobody, metadata: {team: CANARY}}", "  a: {provider: nobody, metadata: {team: ***}}"),
+        ("  a: {provider: nobody, metadata: {team: CANARY}}", "  a: {provider: nobody, metadata: {***: ***}}"),
+        ("  a: {provider: nobody, metadata: {CANARY: 1}}", "  a: {provider: nobody, metadata: {***: ***}}"),
+        ("  a: {provider: !CANARY nobody, weight: &CANARY 1}", "  a: {provider: ***, weight: ***}"),
+        ("  a: {provider: nobody, enabled: &CANARY yes}", "  a: {provider: nobody, enabled: ***}"),
+        ("  a: {provider: nobody, &CANARY 12: 1}", "  a: {provider: nobody, ***: ***}"),
         ("  a: &CANARY {provider: nobody}", "  a: *** {provider: nobody}"),
-        ("  a: {provider: !!str nobody}", "  a: {provider: !!str nobody}"),
+        ("  a: {provider: !!str nobody}", "  a: {provider: ***}"),
         ("  a: {provider: nobody, x-y: {z: CANARY}}", "  a: {provider: nobody, x-y: {***: ***}}"),
         ("  a: {provider: nobody, base_url: https://CANARY@h}", "  a: {provider: nobody, base_url: ***}"),
         ("  a: {provider: sk-CANARYabcdefghijklmnop}", "  a: {provider: ***}"),
@@ -336,6 +340,32 @@ def test_the_report_can_go_to_a_file(folder: Path, capsys: pytest.CaptureFixture
     assert json.loads((folder / "report.json").read_text())["errors"] == 3
     assert run(capsys, "--output", "missing/report", "bad.yaml")[0] == 2
     assert run(capsys, "--output", "a\0b", "bad.yaml")[0] == 2
+
+
+@pytest.mark.parametrize("output", ["good.yaml", "./good.yaml", "link.yaml", "twin.yaml"])
+@pytest.mark.parametrize("files", [["good.yaml"], ["bad.yaml", "good.yaml"], ["*good.yaml"], []])
+def test_the_report_never_replaces_what_is_checked(
+    files: list[str],
+    output: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folder / "link.yaml").symlink_to("good.yaml")
+    os.link(folder / "good.yaml", folder / "twin.yaml")
+    monkeypatch.setenv("CBAUTH_CONFIG", "good.yaml")
+    code, out, err = run(capsys, *files, "--output", output)
+    assert (code, out) == (2, "")
+    assert f"the report would replace {output}, which is being checked" in err
+    assert (folder / "good.yaml").read_text() == GOOD
+
+
+def test_the_report_never_replaces_what_standard_input_comes_from(folder: Path) -> None:
+    with (folder / "good.yaml").open("rb") as file:
+        command = [sys.executable, "-m", "cbauth", "validate", "-", "--output", "good.yaml"]
+        done = subprocess.run(command, stdin=file, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 2
+    assert (folder / "good.yaml").read_text() == GOOD
 
 
 @pytest.mark.parametrize(

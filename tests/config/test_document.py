@@ -47,12 +47,6 @@ def codes(source: str | bytes) -> list[str]:
         ("0b11", "0b11"),
         ("'12'", "12"),
         ('"true"', "true"),
-        ("!!str 12", "12"),
-        ("!!int 12", 12),
-        ("!!float 1", 1),
-        ("!!null ''", None),
-        ("! 12", "12"),
-        ("&anchor ! 12", "12"),
         ("1" + "x" * 100, "1" + "x" * 100),
         ("&anchor 12", 12),
     ],
@@ -159,6 +153,17 @@ def test_everything_wrong_is_found_in_one_go() -> None:
         ("a: !!python/name:os.system x", "CBA112"),
         ("!!set {a}", "CBA112"),
         ("a: !!int x", "CBA112"),
+        ("a: !!str 12", "CBA112"),
+        ("a: !!int 12", "CBA112"),
+        ("a: !!float 1", "CBA112"),
+        ("a: !!null ''", "CBA112"),
+        ("a: ! 12", "CBA112"),
+        ("a: &anchor ! 12", "CBA112"),
+        ("a: ! 'x'", "CBA112"),
+        ("a: ! [1]", "CBA112"),
+        ("a: &anchor ! {b: 1}", "CBA112"),
+        ("a: !!map {b: 1}", "CBA112"),
+        ("a: !!seq [1]", "CBA112"),
         ("a: !!int " + "9" * 65, "CBA112"),
         ("a: !<tag:example.com,2000:x> y", "CBA112"),
         ('a: "\\ud800"', "CBA110"),
@@ -262,3 +267,17 @@ def test_brackets_and_quotes_that_are_closed_are_not_blamed_for_another_mistake(
     text = 'a: "one\n  two"\nb: [1,\n  2\n]\nc: [\n  "x",\n  "y"\n  "z"\n]\n'
     (problem,) = parse(text).problems
     assert (problem.code, problem.line, problem.column) == ("CBA104", 9, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "help_text"),
+    [
+        ("a: {provider: openai}}", 22, "take it away: it is one too many"),
+        ("a: [x]]", 7, "take it away: it is one too many"),
+        ("a: [*]", 5, 'put the star in quotes where it is meant: `"*"`'),
+        ("a: *", 4, 'put the star in quotes where it is meant: `"*"`'),
+    ],
+)
+def test_a_slip_of_one_character_is_named(line: str, column: int, help_text: str) -> None:
+    [problem] = parse(f"version: 1\n{line}\n").problems
+    assert (problem.code, problem.line, problem.column, problem.help) == ("CBA104", 2, column, help_text)

@@ -166,5 +166,52 @@ def test_a_route_in_many_circles_is_told_of_each() -> None:
     assert [(each.code, each.key) for each in load_plan(data).warnings] == [
         ("CBA426", "routes.b[0]"),
         ("CBA426", "routes.c[0]"),
-        ("CBA427", "routes.c[1]"),
+        ("CBA426", "routes.c[1]"),
     ]
+
+
+GATEWAY = {"protocol": "openai", "base_url": "https://gw.example/v1"}
+
+
+def codes(data: dict[str, Any]) -> list[str]:
+    return [found.code for found in load_plan({"version": 1, **data}).warnings]
+
+
+def test_one_credential_at_two_providers_is_no_fallback() -> None:
+    first = {"provider": "gw", "api_key": "env:K", "models": ["f-*"]}
+    second = {"provider": "openai", "api_key": "env:K", "models": ["w-*"]}
+    file = {"providers": {"gw": GATEWAY}, "profiles": {"f": first, "w": second}, "routes": {"c": ["f-1", "w-1"]}}
+    assert codes(file) == ["CBA425", "CBA442"]
+    second["api_key"] = "env:W"
+    assert codes(file) == []
+
+
+@pytest.mark.parametrize("other", ["https://GW.example/v1", "https://gw.example:443/v1", "https://gw.example/v1/"])
+def test_one_address_has_many_spellings(other: str) -> None:
+    providers = {"gw": GATEWAY, "hw": {**GATEWAY, "base_url": other}}
+    first = {"provider": "gw", "api_key": "env:A", "models": ["f-*"]}
+    second = {"provider": "hw", "api_key": "env:B", "models": ["w-*"]}
+    routes = {"c": ["f-1", "w-1"]}
+    assert codes({"providers": providers, "profiles": {"f": first, "w": second}, "routes": routes}) == ["CBA424"]
+    same = {"provider": "gw", "api_key": "env:A", "models": ["f-*"]}
+    twins = {"f": same, "g": {**same, "base_url": other}}
+    assert codes({"providers": {"gw": GATEWAY}, "profiles": twins}) == ["CBA401"]
+
+
+def test_another_port_is_another_address() -> None:
+    same = {"provider": "gw", "api_key": "env:A", "models": ["f-*"]}
+    twins = {"f": same, "g": {**same, "base_url": "https://gw.example:444/v1"}}
+    assert "CBA401" not in codes({"providers": {"gw": GATEWAY}, "profiles": twins})
+
+
+def test_a_route_that_names_itself_and_means_no_model_is_a_circle() -> None:
+    file = {"version": 1, "profiles": {"a": {"provider": "openai"}}, "routes": {"r": ["gpt-4o", "r"]}}
+    [found] = load_plan(file).warnings
+    assert (found.code, found.key) == ("CBA426", "routes.r[1]")
+
+
+def test_a_model_beside_a_wildcard_that_covers_it_is_no_promise_of_a_fallback() -> None:
+    mine = {"provider": "openai", "models": ["gpt-4o", "gpt-*"], "default_model": "gpt-4o"}
+    profiles = {"a": mine, "b": {"provider": "anthropic"}}
+    assert codes({"profiles": profiles}) == []
+    assert codes({"profiles": {**profiles, "a": {**mine, "models": ["gpt-4o"]}}}) == ["CBA421"]

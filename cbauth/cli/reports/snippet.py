@@ -3,7 +3,7 @@
 Laws:
 
 1. Only what ``privacy`` allows is shown; every other scalar becomes ``***``, whatever its length, and so do anchors,
-   aliases and tags. Of comments only those to cbauth are shown, as far as they are of its form.
+   aliases, tags and the keys of `metadata`. Of comments only those to cbauth are shown, as far as they are of its form.
 2. Everything shown is printable ASCII, one column wide: carets line up, and no terminal is told anything.
 3. In a text that could not be parsed only the words of the format itself are shown.
 """
@@ -123,7 +123,7 @@ def _marks(document: Document, root: Node) -> dict[int, list[Mark]]:
     marks: dict[int, list[Mark]] = defaultdict(list)
     trees = chain(scalars(root), *(scalars(node, at) for at, node in document.dropped))
     for path, node, is_key in trees:
-        allowed = names_allowed(path[:-1]) if is_key else harmless(path)
+        allowed = names_allowed(path[:-1]) and path[-2:-1] != ("metadata",) if is_key else harmless(path)
         show = allowed and presentable(document.lines.text[node.start : node.end])
         first, last = document.lines.position(node.start)[0], document.lines.position(node.end)[0]
         for line in range(first, last + 1):

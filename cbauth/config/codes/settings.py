@@ -80,7 +80,8 @@ state: {store: "rediss://cache.example:6379/0"}
         code="CBA434",
         title="a breaker that can never open",
         why="Only failures within `failure_decay` count. So many as this threshold wants do not happen in so"
-        " short a time, or the breaker is off: whoever fails goes on being asked.",
+        " short a time: whoever fails goes on being asked. With `mode: off` alone that is meant; with other keys beside"
+        " it, nobody looks at them.",
         help="Write a smaller threshold, a longer decay, or another mode.",
         bad="""\
 version: 1

@@ -45,13 +45,6 @@ _SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+
 _PROPERTIES = frozenset("&!")
 _SUSPECT = frozenset("&!|>")
 _node = tuple.__new__  # half the time of calling the class, which does the same
-_CORE = "tag:yaml.org,2002:"
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
-    "null": (type(None),),
-}
 
 
 class StoppedError(Exception):
@@ -139,9 +132,9 @@ class Composer:
                 return self._bare(event, text, start, end)
             if first in SPECIAL and (len(text) <= LONGEST_WORD or not first.isalpha()):
                 value = self._resolved(text, start, end)
-        elif not event.style or event.tag:
+        elif not event.style or event.tag or (first in _PROPERTIES and _AS_TEXT.match(self.lines.text, start)):
             self._mind_slips(first, start)
-            value = self._tagged(event, text, start, end)
+            value = self._tagged(text, start, end)
         elif event.style in "|>":
             self._mind_slips(first, start)
             end = self._trimmed(start, end)
@@ -159,6 +152,8 @@ class Composer:
             if not text:
                 start, end = self._place_of_nothing(start, end)
             value = self._resolved(text, start, end)
+        else:
+            value = self._tagged(text, start, end)
         self._leaf(event.anchor, value, start, end)
 
     def _resolved(self, text: str, start: int, end: int) -> Any:
@@ -192,18 +187,10 @@ class Composer:
         else:
             self._add(node, 1)
 
-    def _tagged(self, event: Any, text: str, start: int, end: int) -> Any:
-        """The value of a scalar with a tag; only YAML's own tags, where they say what the value is anyway."""
-        tag = str(event.tag or "!")
-        if tag in ("!", _CORE + "str"):
-            return text
-        try:
-            value = resolve(text)
-        except TooLongError:
-            value = text
-        if type(value) not in _TYPES.get(tag.removeprefix(_CORE), ()):
-            self._report("CBA112", start, end, "tags are not allowed", "write the value without `!`")
-        return value
+    def _tagged(self, text: str, start: int, end: int) -> str:
+        """The value of a scalar with a tag, which has none: whatever the tag says is not heard."""
+        self._report("CBA112", start, end, "tags are not allowed", "write the value without `!`")
+        return text
 
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
@@ -213,7 +200,7 @@ class Composer:
             self._report("CBA114", start, start + 1, message, "make it flatter", path=self._here()[:1])
             raise StoppedError
         tag = str(event.tag or "")
-        if tag and tag not in ("!", _CORE + ("map" if mapping else "seq")):
+        if tag or _AS_TEXT.match(self.lines.text, start):
             self._report("CBA112", start, start + 1, "tags are not allowed", "write the value without `!`")
         frame = _Frame(start, anchor=event.anchor, flow=bool(event.flow_style), mapping=mapping)
         if event.anchor:

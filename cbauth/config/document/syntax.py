@@ -126,6 +126,12 @@ def explain(error: Any, lines: Lines, path: str | None) -> Diagnostic:
             "this quote is not closed" if quote else "this bracket is not closed",
             f"add the closing `{_PAIRS.get(lines.text[opening], lines.text[opening])}`",
         )
+    if lines.text[offset : offset + 1] in ("]", "}") and "expected <block end>" in said:
+        return _at(lines, path, offset, "CBA104", "this bracket closes nothing", "take it away: it is one too many")
+    star = max(offset - 1, 0)
+    if "expected alphabetic or numeric" in said and lines.text[star : star + 1] == "*":
+        message = "an alias (`*`) needs a name"
+        return _at(lines, path, star, "CBA104", message, 'put the star in quotes where it is meant: `"*"`')
     for fragment, code, message, help_text in _SAYINGS:
         if fragment in said:
             return _at(lines, path, offset, code, message, help_text)

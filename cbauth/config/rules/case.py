@@ -20,6 +20,9 @@ Secret = tuple[SecretRef, ...] | tuple[str, str, str | None]
 """What tells one credential from another: references, or a provider's login and its account."""
 
 
+_PORTS = {"http": 80, "https": 443}
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A policy that holds somewhere, and the layers it was merged from, the file's first."""
@@ -81,12 +84,21 @@ class Case:
         return self._secrets[profile.id]
 
     def origin(self, url: str | None) -> str | None:
-        """Scheme, host and port of a URL."""
+        """Scheme, host and port of a URL, in one spelling."""
         if url is None:
             return None
         if url not in self._origins:
-            self._origins[url] = "{0.scheme}://{0.netloc}".format(urlsplit(url)).lower()
+            parts = urlsplit(url)
+            port = parts.port if parts.port != _PORTS.get(parts.scheme) else None
+            self._origins[url] = f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port is not None else "")
         return self._origins[url]
+
+    def address(self, profile: Profile) -> str:
+        """Where the profile's requests go, in one spelling."""
+        if profile.base_url is None:
+            return profile.provider.id
+        parts = urlsplit(profile.base_url)
+        return f"{self.origin(profile.base_url)}{parts.path.rstrip('/')}?{parts.query}"
 
     def given(self, *path: str | int) -> Any:
         """What was written at ``path``, ``None`` when nothing was."""

@@ -121,7 +121,7 @@ class _Before:
 
 def _upstream(profile: Profile, case: Case) -> _Group:
     """The same credential at the same address."""
-    return profile.base_url or profile.provider.id, case.secret(profile)
+    return case.address(profile), case.secret(profile)
 
 
 def _siblings(profile: Profile, looks: bool) -> _Group:

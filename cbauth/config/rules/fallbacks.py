@@ -123,7 +123,7 @@ def _twice(name: str, entries: Sequence[str]) -> Iterator[Finding]:
 
 
 def _circles(routes: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    """CBA426: a route that leads back to itself. One that names itself means the model of that name."""
+    """CBA426: a route that leads back to itself. One that names itself means the model of that name, if any."""
     holding = _holding(routes)
     done: set[str] = set()
     for start in routes:
@@ -179,7 +179,10 @@ def _unserved(
     suggestions: Suggestions,
     names: Mapping[str, None],
 ) -> Iterator[Finding]:
-    """CBA427: entries that nobody serves. A route of nothing else cannot work, unless a disabled profile would."""
+    """CBA427: entries that nobody serves. A route of nothing else cannot work, unless a disabled profile would.
+
+    CBA426 for one that is the route's own name.
+    """
     missing = [
         (place, entry)
         for place, entry in enumerate(routes[name])
@@ -188,6 +191,9 @@ def _unserved(
     dead = bool(missing) and not any(serving.of(model) or resting.of(model) for model in models)
     for place, entry in missing:
         disabled = next((facts.profile for facts in resting.of(entry)), None)
+        if entry == name and disabled is None:  # no model of that name: it can only mean the route
+            yield _circle(name, place, entry, empty=dead and set(routes[name]) == {name})
+            continue
         otherwise = "add it to the `models` of a profile, or take it out of the route"
         related: tuple[tuple[str, Path], ...] = ()
         if disabled is not None:
@@ -218,7 +224,7 @@ def _alike(name: str, whole: Sequence[Facts], candidates: int) -> Iterator[Findi
             severity=WARNING,
             related=(("the only one who can answer", ("profiles", only)),),
         )
-    elif len(secrets) == len(hosts) == 1 and None not in secrets:
+    elif len(secrets) == 1 and None not in secrets:
         yield _together("CBA425", path, profiles, "uses one credential", "a profile with another credential")
     elif len(providers) == 1:
         what = f"is at one provider, {called(whole[0].provider)}"
@@ -258,13 +264,19 @@ def _alone(case: Case, routed: set[str], serving: _Serving) -> Iterator[Finding]
 
 
 def _named(case: Case, profile: Profile) -> Iterator[tuple[str, Path]]:
-    """The models that a profile names, and where."""
+    """The models that a profile names, and where; not those that a wildcard of its `models` covers anyway."""
     path = ("profiles", profile.id)
-    for place, entry in enumerate(case.given(*path, "models") or ()):
-        if "*" not in entry:
+    written = case.given(*path, "models") or ()
+    wildcards: Index[None] = Index(case.budget)
+    for entry in written:
+        if "*" in entry:
+            wildcards.put(entry, None)
+    for place, entry in enumerate(written):
+        if "*" not in entry and not any(True for _ in wildcards.matching(entry)):
             yield entry, (*path, "models", place)
-    if profile.default_model is not None:
-        yield profile.default_model, (*path, "default_model")
+    default = profile.default_model
+    if default is not None and not any(True for _ in wildcards.matching(default)):
+        yield default, (*path, "default_model")
 
 
 def _single_try(case: Case, may_fall_back: bool) -> Iterator[Finding]:

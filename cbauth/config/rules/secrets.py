@@ -23,6 +23,12 @@ _SCHEME = re.compile(r"(?i)(?:authorization\s*:\s*)?(?:bearer|basic)\s+(?=\S*[0-
 _USER = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}://[^\s/?#@]*:[^\s/?#@]+@")
 _PARAMETER = re.compile(r"(?i)[?&](?:api[-_]?key|access[-_]?token|client[-_]?secret|key|token)=[^\s&#]{8,}")
 _REFERENCE = re.compile(r"(?:env|file|keyring|command):")
+_NAME = r"(?:api[-_. ]?key|pass(?:word|wd|phrase)|secret|(?:secret|access|private)[-_. ]?key|token)"
+_NAMED = re.compile(rf"(?:.*[-_. ])?{_NAME}|[a-z]*{_NAME}", re.IGNORECASE)
+_GIVEN = re.compile(rf"""{_NAME}["']?\s*:\s*["']?(?!{_REFERENCE.pattern}|\s)""", re.IGNORECASE)
+"""What is in every text in which a key that names a secret has a text that is no reference."""
+_PLACEHOLDER = re.compile(r"\$\{\w+\}|\*+|<[^<>]*>")
+
 _REPLACE = "take it out, replace it where it was issued, and refer to the new one in `api_key`"
 
 
@@ -31,7 +37,7 @@ def suspicious(text: str) -> bool:
     if looks_secret(text):
         return True
     lower = text.lower()
-    return any(hint in lower for hint in _HINTS)
+    return any(hint in lower for hint in _HINTS) or _GIVEN.search(text) is not None
 
 
 def literal_secrets(data: Any) -> Iterator[Finding]:
@@ -45,6 +51,19 @@ def literal_secrets(data: Any) -> Iterator[Finding]:
             yield Finding("CBA301", path, "this looks like a secret", _REPLACE, at_key=at_key)
         elif "://" in value and (_USER.search(value) or _PARAMETER.search(value)):
             yield Finding("CBA302", path, "this URL carries a credential", _REPLACE, at_key=at_key)
+        elif not at_key and _is_named(path, value):
+            yield Finding("CBA301", path, "a secret stands under the key that names it", _REPLACE)
+
+
+def _is_named(path: Path, value: str) -> bool:
+    """Whether the key says that the text is a secret; the keys that take references have checks of their own."""
+    match path:
+        case ("profiles", str(), "api_key") | ("providers", str(), "oauth", "client_secret") | ("classify", *_):
+            return False
+        case (*_, str(key)) if _NAMED.fullmatch(key):
+            text = value.strip()
+            return text != "" and _REFERENCE.match(text) is None and _PLACEHOLDER.fullmatch(text) is None
+    return False
 
 
 def _is_header(path: Path, value: str) -> bool:
