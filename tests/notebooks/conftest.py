@@ -83,7 +83,7 @@ providers:
       scopes: [openid, offline_access]
       extra_params: {{prompt: consent}}
 profiles:
-  me: {{provider: acme, oauth: {{account: person-{next(_numbers)}@acme.example}}, models: ["*"]}}
+  me: {{provider: acme, oauth: {{account: person-{next(_numbers)}}}, models: ["*"]}}
   fast: {{provider: ollama, models: [m], priority: 10}}
   spare: {{provider: ollama, base_url: "http://127.0.0.1:11435/v1", models: [m]}}
 policy:
