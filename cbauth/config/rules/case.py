@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from posixpath import normpath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,13 +13,12 @@ from cbauth.config.diagnostics import Path
 from cbauth.config.privacy import quoted
 from cbauth.config.rules.index import Budget
 from cbauth.core.rotation import rank_key
-from cbauth.plan import OAuthLogin, Plan, Policy, Profile, SecretRef
+from cbauth.plan import Plan, Policy, Profile
 
 __all__ = ["Case", "Secret", "Site", "called", "seconds"]
 
-Secret = tuple[SecretRef, ...] | tuple[str, str, str | None]
-"""What tells one credential from another: references, or a provider's login and its account."""
-
+Secret = int
+"""A number for each credential of the file: equal ones are one credential."""
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -45,8 +45,8 @@ class Case:
     data: dict[str, Any]
     plan: Plan
     budget: Budget = field(default_factory=Budget, repr=False)
-    _secrets: dict[str, Secret | None] = field(default_factory=dict, repr=False)
     _origins: dict[str, str] = field(default_factory=dict, repr=False)
+    _addresses: dict[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ranked(self) -> tuple[Profile, ...]:
@@ -67,21 +67,23 @@ class Case:
         seen: set[Secret] = set()
         for profile in self.ranked:
             secret = self.secret(profile)
-            if secret and secret in seen:
+            if secret in seen:
                 return self.place_of_secret(profile)
-            if secret:
+            if secret is not None:
                 seen.add(secret)
         return None
 
     def secret(self, profile: Profile) -> Secret | None:
         """What the profile's credential is, ``None`` when it needs none."""
-        if profile.id not in self._secrets:
-            credential = profile.credential
-            if isinstance(credential, OAuthLogin):
-                self._secrets[profile.id] = ("oauth", profile.provider.id, credential.account)
-            else:
-                self._secrets[profile.id] = credential
         return self._secrets[profile.id]
+
+    @cached_property
+    def _secrets(self) -> dict[str, Secret | None]:
+        numbers: dict[object, Secret] = {}
+        return {
+            profile.id: numbers.setdefault(_told_apart(profile), len(numbers)) if profile.credential else None
+            for profile in self.plan.profiles
+        }
 
     def origin(self, url: str | None) -> str | None:
         """Scheme, host and port of a URL, in one spelling."""
@@ -95,14 +97,22 @@ class Case:
 
     def address(self, profile: Profile) -> str:
         """Where the profile's requests go, in one spelling."""
-        if profile.base_url is None:
+        url = profile.base_url
+        if url is None:
             return profile.provider.id
-        parts = urlsplit(profile.base_url)
-        return f"{self.origin(profile.base_url)}{parts.path.rstrip('/')}?{parts.query}"
+        if url not in self._addresses:
+            parts = urlsplit(url)
+            self._addresses[url] = f"{self.origin(url)}{parts.path.rstrip('/')}?{parts.query}"
+        return self._addresses[url]
 
     def given(self, *path: str | int) -> Any:
         """What was written at ``path``, ``None`` when nothing was."""
         return at(self.data, path)
+
+    def models(self, profile: Profile) -> Sequence[str]:
+        """The models that the profile was given in the file."""
+        written: Sequence[str] = self.data["profiles"][profile.id].get("models", ())
+        return written
 
     def place_of_secret(self, profile: Profile) -> Path:
         """Where the profile says which credential it uses; the provider, whose usual one it is, when it does not."""
@@ -117,15 +127,17 @@ class Case:
         """Every policy that holds for somebody: the file's, those of providers and those of profiles; each once."""
         base = tuple(self._layer(("policy",)))
         found = [Site(self.plan.policy, base)]
-        seen = set()
-        for profile in self.plan.profiles:
-            provider = tuple(self._layer(("providers", profile.provider.id, "policy")))
-            own = tuple(self._layer(("profiles", profile.id, "policy")))
-            key = profile.id if own else profile.provider.id if provider else None
-            if key is not None and (bool(own), key) not in seen:
-                seen.add((bool(own), key))
-                found.append(Site(profile.policy, (*base, *provider, *own)))
+        own, shared = self._deviating("profiles"), self._deviating("providers")
+        for profile in self.plan.profiles if own or shared else ():
+            if profile.id in own or profile.provider.id in shared:
+                found.append(self.site(profile))
+            if profile.id not in own:
+                shared.discard(profile.provider.id)
         return tuple(found)
+
+    def _deviating(self, group: str) -> set[str]:
+        """The providers or profiles that have a policy of their own."""
+        return {name for name, entry in self.data.get(group, {}).items() if entry.get("policy")}
 
     def site(self, profile: Profile) -> Site:
         """The policy of one profile."""
@@ -140,6 +152,16 @@ class Case:
         written = self.given(*path)
         if written:
             yield path, written
+
+
+def _told_apart(profile: Profile) -> object:
+    """What tells one credential from another: references, or a provider's login and its account."""
+    credential = profile.credential
+    if isinstance(credential, tuple):
+        return tuple(
+            (ref.scheme, *(map(normpath, ref.args) if ref.scheme == "file" else ref.args)) for ref in credential
+        )
+    return ("oauth", profile.provider.id, credential and credential.account)
 
 
 def at(data: Any, path: Path) -> Any:

@@ -82,24 +82,32 @@ class _Before:
     """Those who come first, by what they fall together with."""
 
     def __init__(self, case: Case) -> None:
-        self._case = case
-        self._sizes = Counter(_upstream(profile, case) for profile in case.ranked)
+        self._budget = case.budget
+        self._upstreams = {profile.id: _upstream(profile, case) for profile in case.ranked}
+        self._sizes = Counter(self._upstreams.values())
         self._groups: dict[_Group, Index[Profile]] = {}
-        self._verdicts: dict[tuple[int, bool], bool] = {}
+        self._verdicts: dict[int, tuple[bool, ...]] = {}
 
     def add(self, profile: Profile) -> None:
         """Count ``profile`` among them."""
-        upstream = _upstream(profile, self._case)
-        for group in (*([upstream] if self._sizes[upstream] > 1 else []), *self._dragged(profile)):
-            index = self._groups.setdefault(group, Index(self._case.budget))
-            for pattern in profile.models.patterns:
-                index.put(pattern, profile)
+        upstream = self._upstreams[profile.id]
+        if self._sizes[upstream] > 1:
+            self._put(upstream, profile)
+        for looks in self._dragged(profile.policy):
+            self._put(_siblings(profile, looks), profile)
+
+    def _put(self, group: _Group, profile: Profile) -> None:
+        index = self._groups.setdefault(group, Index(self._budget))
+        for pattern in profile.models.patterns:
+            index.put(pattern, profile)
 
     def covering(self, profile: Profile) -> Profile | None:
         """One of those who together serve all that ``profile`` serves and never fail without it."""
+        if not self._groups:
+            return None
         breaker = profile.policy.breaker
         looks = breaker.scope == "provider" and breaker.mode == "enforce"
-        for group in (_upstream(profile, self._case), _siblings(profile, looks)):
+        for group in (self._upstreams[profile.id], _siblings(profile, looks)):
             index = self._groups.get(group)
             if index is None:
                 continue
@@ -108,15 +116,16 @@ class _Before:
                 return found[0][1]
         return None
 
-    def _dragged(self, profile: Profile) -> Iterator[_Group]:
-        """The groups of siblings that every failure of ``profile`` takes along."""
-        for looks in (True, False):
-            key = (id(profile.policy), looks)
-            if key not in self._verdicts:
-                sibling = BreakerPolicy(scope="provider" if looks else "profile")
-                self._verdicts[key] = takes_along(profile.policy, sibling)
-            if self._verdicts[key]:
-                yield _siblings(profile, looks)
+    def _dragged(self, policy: Policy) -> tuple[bool, ...]:
+        """Which siblings every failure under ``policy`` takes along: those who heed the breaker, those who do not."""
+        verdict = self._verdicts.get(id(policy))
+        if verdict is None:
+            verdict = self._verdicts[id(policy)] = tuple(
+                looks
+                for looks in (True, False)
+                if takes_along(policy, BreakerPolicy(scope="provider" if looks else "profile"))
+            )
+        return verdict
 
 
 def _upstream(profile: Profile, case: Case) -> _Group:

@@ -7,6 +7,7 @@ proportion to its length, however many profiles serve one model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from cbauth.config.privacy import quoted
 from cbauth.config.rules.case import Case, Secret, called
 from cbauth.config.rules.index import Index
 from cbauth.config.suggest import Suggestions
-from cbauth.core.models import Models, expand
+from cbauth.core.models import expand
 from cbauth.plan import Profile
 
 __all__ = ["fallbacks"]
@@ -33,39 +34,60 @@ class Facts(NamedTuple):
     secret: Secret | None
 
 
-def keep(few: list[Facts], facts: Facts) -> None:
-    """Add ``facts`` to the few when they bring a first or a second value of any kind."""
-    for value, *known in zip(facts, *few, strict=True):
-        if value not in known and len(set(known)) < 2:
-            few.append(facts)
-            return
+class Few(list[Facts]):
+    """Those of many who decide: of each kind of fact the first value and the second."""
+
+    __slots__ = ("_wanted",)
+
+    def __init__(self, facts: Iterable[Facts] = ()) -> None:
+        self._wanted: dict[int, list[object]] = {place: [] for place in range(len(Facts._fields))}
+        for each in facts:
+            self.keep(each)
+
+    def keep(self, facts: Facts) -> None:
+        """Add ``facts`` when they bring a first or a second value of any kind."""
+        brings = [place for place, known in self._wanted.items() if facts[place] not in known]
+        for place in brings:
+            known = self._wanted[place]
+            known.append(facts[place])
+            if len(known) == 2:
+                del self._wanted[place]
+        if brings:
+            self.append(facts)
 
 
 class _Serving:
     """Who serves which model."""
 
     def __init__(self, profiles: Sequence[Profile], case: Case) -> None:
-        self._index: Index[list[Facts]] = Index(case.budget)
-        self._known: dict[str, list[Facts]] = {}
-        alike: dict[Models, list[Facts]] = {}
-        for profile in profiles:
-            host = case.origin(profile.base_url) or profile.provider.id
-            facts = Facts(profile.id, profile.provider.id, host, case.secret(profile))
-            keep(alike.setdefault(profile.models, []), facts)
-        for models, few in alike.items():
-            for pattern in models.patterns:
-                known = self._index.put(pattern, [])
-                for facts in few:
-                    keep(known, facts)
+        self._profiles = profiles
+        self._case = case
+        self._known: dict[str, Few] = {}
 
-    def of(self, model: str) -> list[Facts]:
+    @cached_property
+    def _index(self) -> Index[Few]:
+        case = self._case
+        index: Index[Few] = Index(case.budget)
+        alike: dict[tuple[str, ...], Few] = {}
+        for profile in self._profiles:
+            host = case.origin(profile.base_url) or profile.provider.id
+            patterns = profile.models.patterns
+            few = alike.get(patterns)
+            if few is None:
+                few = alike[patterns] = Few()
+            few.keep(Facts(profile.id, profile.provider.id, host, case.secret(profile)))
+        for patterns, few in alike.items():
+            for pattern in patterns:
+                known = index.put(pattern, Few())
+                for facts in few:
+                    known.keep(facts)
+        return index
+
+    def of(self, model: str) -> Few:
         """Some of those who serve ``model``, as many as decide; none when nobody does."""
         known = self._known.get(model)
         if known is None:
-            known = self._known[model] = []
-            for _, few in self._index.matching(model):
-                for facts in few:
-                    keep(known, facts)
+            known = self._known[model] = Few(facts for _, few in self._index.matching(model) for facts in few)
         return known
 
 
@@ -89,13 +111,13 @@ def fallbacks(case: Case) -> Iterator[Finding]:
         models = expand(name, routes)
         routed.update(models)
         found = list(_unserved(routes, name, models, serving, resting, suggestions, names))
-        whole: list[Facts] = []
+        whole = Few()
         candidates = 0
         for model in models:
             few = serving.of(model)
             candidates += len({facts.profile for facts in few})
             for facts in few:
-                keep(whole, facts)
+                whole.keep(facts)
         if case.budget.left < 0:
             return  # who serves what can no longer be told
         yield from found
@@ -266,7 +288,9 @@ def _alone(case: Case, routed: set[str], serving: _Serving) -> Iterator[Finding]
 def _named(case: Case, profile: Profile) -> Iterator[tuple[str, Path]]:
     """The models that a profile names, and where; not those that a wildcard of its `models` covers anyway."""
     path = ("profiles", profile.id)
-    written = case.given(*path, "models") or ()
+    written, default = case.models(profile), profile.default_model
+    if not written and default is None:
+        return
     wildcards: Index[None] = Index(case.budget)
     for entry in written:
         if "*" in entry:
@@ -274,7 +298,6 @@ def _named(case: Case, profile: Profile) -> Iterator[tuple[str, Path]]:
     for place, entry in enumerate(written):
         if "*" not in entry and not any(True for _ in wildcards.matching(entry)):
             yield entry, (*path, "models", place)
-    default = profile.default_model
     if default is not None and not any(True for _ in wildcards.matching(default)):
         yield default, (*path, "default_model")
 

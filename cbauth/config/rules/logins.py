@@ -50,7 +50,7 @@ def shared_secrets(case: Case) -> Iterator[Finding]:
     shared: dict[tuple[object, ...], Index[Profile]] = {}
     for profile in case.ranked:
         secret = case.secret(profile)
-        if not secret or profile.uses_oauth:
+        if secret is None or profile.uses_oauth:
             continue
         other = first.setdefault(secret, profile)
         if other.provider.id != profile.provider.id and case.origin(other.base_url) != case.origin(profile.base_url):

@@ -25,8 +25,14 @@ _PARAMETER = re.compile(r"(?i)[?&](?:api[-_]?key|access[-_]?token|client[-_]?sec
 _REFERENCE = re.compile(r"(?:env|file|keyring|command):")
 _NAME = r"(?:api[-_. ]?key|pass(?:word|wd|phrase)|secret|(?:secret|access|private)[-_. ]?key|token)"
 _NAMED = re.compile(rf"(?:.*[-_. ])?{_NAME}|[a-z]*{_NAME}", re.IGNORECASE)
-_GIVEN = re.compile(rf"""{_NAME}["']?\s*:\s*["']?(?!{_REFERENCE.pattern}|\s)""", re.IGNORECASE)
-"""What is in every text in which a key that names a secret has a text that is no reference."""
+_GIVEN = tuple(
+    re.compile(rf"""{word}["']?\s*:\s*["']?(?!{_REFERENCE.pattern}|\s)""")
+    for word in ("key", "password", "passwd", "passphrase", "secret", "token")
+)
+"""One is in every text, in small letters, in which a key that names a secret has a text that is no reference.
+
+Apart they are thirty times as fast as in one pattern: each begins with a word to look for.
+"""
 _PLACEHOLDER = re.compile(r"\$\{\w+\}|\*+|<[^<>]*>")
 
 _REPLACE = "take it out, replace it where it was issued, and refer to the new one in `api_key`"
@@ -36,8 +42,8 @@ def suspicious(text: str) -> bool:
     """Whether ``literal_secrets`` could find anything in a file of this text."""
     if looks_secret(text):
         return True
-    lower = text.lower()
-    return any(hint in lower for hint in _HINTS) or _GIVEN.search(text) is not None
+    lower = text.casefold()  # as patterns that ignore case do
+    return any(hint in lower for hint in _HINTS) or any(given.search(lower) for given in _GIVEN)
 
 
 def literal_secrets(data: Any) -> Iterator[Finding]:

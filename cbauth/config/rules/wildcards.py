@@ -21,8 +21,8 @@ def hidden_wildcards(case: Case) -> Iterator[Finding]:
     seen: set[int] = set()
     for profile in case.plan.profiles:
         path: Path = ("profiles", profile.id, "models")
-        written = case.given(*path)
-        if not written or len(written) < 2 or id(written) in seen:
+        written = case.models(profile)
+        if len(written) < 2 or id(written) in seen:
             continue
         seen.add(id(written))
         for place, broader in _contained(written, case.budget):
@@ -61,7 +61,7 @@ def equal_wildcards(case: Case) -> Iterator[Finding]:
         return
     first: dict[tuple[str, int, bool], Profile] = {}
     for profile in case.ranked:
-        for place, pattern in enumerate(case.given("profiles", profile.id, "models") or ()):
+        for place, pattern in enumerate(case.models(profile)):
             if "*" not in pattern:
                 continue
             other = first.setdefault((pattern, profile.priority, profile.uses_oauth), profile)

@@ -129,7 +129,7 @@ class Keys:
     @classmethod
     def validate(cls, data: Any) -> Self:
         """The mapping ``data``, checked. Raises a ``ValidationError`` with all that is wrong with it."""
-        if type(data) is dict and any(type(name) is str and name.startswith("x-") for name in data):
+        if type(data) is dict and not data.keys() <= cls.model_fields.keys():
             data = {name: value for name, value in data.items() if not (type(name) is str and name.startswith("x-"))}
         return cls(cls._validator().validate_python(data))
 

@@ -180,7 +180,7 @@ def parse_reference(value: object) -> SecretRef:
     if looks_secret(rest):
         raise problem("CBA301", f"a secret stands where `{scheme}:` names its place", FORMS)
     args, wanted = _REFERENCES[scheme](rest)
-    if args is None or any("\0" in arg for arg in args):
+    if args is None or "\0" in "".join(args):
         raise problem("CBA209", f"this `{scheme}:` reference is not complete", wanted)
     return SecretRef(scheme, args)
 
