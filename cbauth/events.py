@@ -74,7 +74,7 @@ Handler = Callable[[Event], object]
 class EventBus:
     """Handlers by event name. ``listening`` is false while nobody listens, so that a quiet call makes no records."""
 
-    __slots__ = ("_handlers", "listening")
+    __slots__ = ("__weakref__", "_handlers", "listening")
 
     def __init__(self) -> None:
         self._handlers: dict[str, tuple[Handler, ...]] = {}

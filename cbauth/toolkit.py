@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cbauth.config import find_config, load_plan
 from cbauth.errors import ConfigError
@@ -56,6 +56,7 @@ def load(
 
     Without ``config`` the search order decides: ``CBAUTH_CONFIG``, ``./profiles.yaml``, the user's config folder.
     ``store`` replaces the configured one; ``clock`` gives epoch seconds; ``sleep`` and ``async_sleep`` do the waiting.
+    ``oauth``: a manager of your own, such as ``OAuthManager(login_timeout=900)``; it serves the file's logins too.
     ``watch`` reloads the file whenever it changes, as ``Toolkit.watch`` does. ``refresh_ahead``: renew the tokens of
     profiles that log in before they end, in the background, as long as the toolkit is open.
 
@@ -122,9 +123,14 @@ class Toolkit:
         self._file = _file_of(plan)
         self._store_given = store is not None
         bus = EventBus()
-        self._own: OAuthManager | None = None
+        self._logins: OAuthManager | None = None
+        self._leave: Callable[[], None] | None = None
         if oauth is None:
-            oauth = self._own = OAuthManager.over(plan, bus, clock=a_clock(clock))
+            oauth = self._logins = OAuthManager.over(plan, bus, clock=a_clock(clock))
+            self._leave = oauth.close
+        elif isinstance(oauth, OAuthManager):
+            self._logins = oauth
+            self._leave = oauth.join(plan, bus)
         self._oauth: TokenManager = oauth
         self._refresh_ahead = refresh_ahead
         self._sleep = sleep
@@ -149,8 +155,8 @@ class Toolkit:
         self._reloading = ReloadLock()
         self._watch: Watch | None = None
         self._listeners: dict[object, OnReload | None] = {}
-        if self._own is not None:
-            self._own.on_signed_in(self._welcome)
+        if self._logins is not None:
+            self._logins.on_signed_in(self._welcome)
         self._keep_fresh()
 
     @property
@@ -186,8 +192,8 @@ class Toolkit:
     @property
     def oauth(self) -> OAuthManager:
         """The logins of the profiles. Raises ``ConfigError`` when the toolkit was given a manager of another kind."""
-        if isinstance(self._oauth, OAuthManager):
-            return self._oauth
+        if self._logins is not None:
+            return self._logins
         raise ConfigError(
             f"this toolkit takes its tokens from a {type(self._oauth).__name__}, not from an OAuthManager"
         )
@@ -287,8 +293,8 @@ class Toolkit:
             _log.warning("`state` has changed in %s: that takes a new toolkit; health stays where it is", plan.path)
         plan = replace(plan, store=old.store, namespace=old.namespace)
         made = members_of(plan, self._oauth)
-        if self._own is not None:
-            self._own.adopt(plan)
+        if self._logins is not None:
+            self._logins.adopt(plan, self._engine.bus)
         engine.rearrange(
             lambda present: reconciled(present, old, plan, made),
             policy=plan.policy,
@@ -306,8 +312,8 @@ class Toolkit:
 
     def _keep_fresh(self) -> None:
         """Have the tokens of the plan's logins renewed ahead of their end, and those of no others."""
-        if self._own is not None and self._refresh_ahead:
-            self._own.keep_fresh(
+        if self._logins is not None and self._refresh_ahead:
+            self._logins.keep_fresh(
                 profile.id for profile in self._plan.profiles if profile.uses_oauth and profile.enabled
             )
 
@@ -370,8 +376,8 @@ class Toolkit:
     def close(self) -> None:
         """Watch no more; end the logins on their way; give back permits, the store and its files. Twice is fine."""
         self._unwatch(*tuple(self._listeners))
-        if self._own is not None:
-            self._own.close()
+        if self._leave is not None:
+            self._leave()
         self._engine.close()
 
     def __enter__(self) -> Self:
@@ -383,6 +389,9 @@ class Toolkit:
     def __repr__(self) -> str:
         healthy = sum(record.healthy for record in self._engine.status())
         return f"<Toolkit from {self._source}: {healthy} of {len(self._engine.members)} profiles healthy>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a toolkit cannot be pickled or copied: load the file in each process, they share its state")
 
     def _repr_html_(self) -> str:
         from cbauth.display.html import snapshot_html

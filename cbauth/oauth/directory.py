@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 from cbauth.config.suggest import nearest
 from cbauth.errors import ConfigError, LoginError
 from cbauth.oauth.targets import Target, targets_of
-from cbauth.plan import Plan
+from cbauth.plan import OAuthClient, Plan
 
 if TYPE_CHECKING:
+    from cbauth.events import EventBus
     from cbauth.oauth.client import Client
     from cbauth.oauth.discovery import Endpoints
     from cbauth.oauth.endpoint import TokenEndpoint
@@ -28,15 +30,30 @@ class Directory:
     """Targets by id, and what their issuers declare. All methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._planned: Mapping[str, Target] = {}
+        self._plans: weakref.WeakKeyDictionary[EventBus, Mapping[str, Target]] = weakref.WeakKeyDictionary()
         self._configured: dict[str, Target] = {}
         self._declared: dict[str, tuple[float, Endpoints]] = {}
         self._in_body: set[tuple[str | None, str | None]] = set()
         self._lock = threading.Lock()
 
-    def adopt(self, plan: Plan) -> None:
-        """Serve the profiles and providers of ``plan`` instead of those of the last one."""
-        self._planned = targets_of(plan)
+    def adopt(self, bus: EventBus, plan: Plan, client: Callable[[OAuthClient], OAuthClient]) -> None:
+        """Serve ``plan`` instead of the last one of the toolkit with this bus; ``client`` is done to all its clients.
+
+        Of two toolkits that have a profile of the same name the later one decides.
+        """
+        targets = {name: replace(one, client=client(one.client)) for name, one in targets_of(plan).items()}
+        with self._lock:
+            self._plans[bus] = targets
+
+    def forget(self, bus: EventBus) -> int:
+        """Serve the plan of one toolkit no longer; how many are left."""
+        with self._lock:
+            self._plans.pop(bus, None)
+            return len(self._plans)
+
+    @property
+    def _planned(self) -> Mapping[str, Target]:
+        return {name: target for plan in list(self._plans.values()) for name, target in plan.items()}
 
     def configure(self, target: Target) -> None:
         """Serve a target that was described in Python; it wins over one of the same id in the plan."""
@@ -55,9 +72,11 @@ class Directory:
         if target is not None:
             return target
         names = {**self._planned, **self._configured}
+        if not names:
+            raise ConfigError(f"there is no login {name!r}, nor any other: describe one with configure_provider")
         near = nearest(name, names)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(names)) or 'none'}"
-        raise ConfigError(f"nobody logs in to {name!r}: {hint}")
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(names))}"
+        raise ConfigError(f"there is no login {name!r}: {hint}")
 
     def redirect_uris(self) -> tuple[str, ...]:
         """Where the providers that were described in Python send browsers to, the latest first."""

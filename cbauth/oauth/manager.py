@@ -8,8 +8,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cbauth.config import builtin_providers
 from cbauth.core.tokens import renew_at
@@ -22,7 +23,7 @@ from cbauth.oauth.directory import Directory
 from cbauth.oauth.keeper import Keeper
 from cbauth.oauth.lifetimes import due, over
 from cbauth.oauth.pkce import PKCEChallenge, generate_pkce
-from cbauth.oauth.settings import a_function, a_number, a_port, a_secret, an_address, client_from, open_store
+from cbauth.oauth.settings import a_function, a_number, a_port, a_secret, an_address, at_port, client_from, open_store
 from cbauth.oauth.targets import Target
 from cbauth.plan import OAuthClient, Plan
 from cbauth.secrets import Secret
@@ -84,7 +85,7 @@ class OAuthManager:
         self._held = self._keeper.held
         self._ahead = Ahead(self._renew_ahead, clock)
         self._desk: Desk | None = None
-        self._signed_in: weakref.ref[SignedIn] | None = None
+        self._signed_in: tuple[weakref.ref[SignedIn], ...] = ()
         in_child(self)
 
     @classmethod
@@ -94,13 +95,30 @@ class OAuthManager:
         """The manager of a toolkit: it serves the plan's profiles and tells its events with all others."""
         manager = cls(store=plan.credentials, clock=clock, login_timeout=login_timeout)
         manager._bus = bus
-        manager.adopt(plan)
+        manager.adopt(plan, bus)
         return manager
 
-    def adopt(self, plan: Plan) -> None:
-        """Serve the profiles and providers of ``plan`` instead of those before. Where logins are kept stays."""
-        self._directory.adopt(plan)
+    def adopt(self, plan: Plan, bus: EventBus) -> None:
+        """Serve the profiles and providers of ``plan`` instead of those before of the toolkit with this ``bus``.
+
+        Where logins are kept stays.
+        """
+        self._directory.adopt(bus, plan, partial(at_port, port=self._port))
         self._keeper.let_go()
+
+    def join(self, plan: Plan, bus: EventBus) -> Callable[[], None]:
+        """Serve a toolkit that was given this manager, and tell it all events; returns what ends that."""
+        self.adopt(plan, bus)
+        there = weakref.ref(bus)
+        unsubscribe = self._bus.on("*", lambda event: _hand_on(there, event))
+        weakref.finalize(bus, unsubscribe).atexit = False
+
+        def leave() -> None:
+            unsubscribe()
+            if (joined := there()) is not None and self._directory.forget(joined) == 0:
+                self.keep_fresh(())
+
+        return leave
 
     # who can log in
 
@@ -129,14 +147,12 @@ class OAuthManager:
         base = (known.oauth if known is not None else None) or OAuthClient()
         settings = {"redirect_uri": redirect_uri, "scopes": scopes, "refresh_before": self._before, **endpoints}
         client = client_from(provider_id, base, client_id, settings)
-        if self._port:
-            client = replace(client, redirect_uris=tuple(_with_port(uri, self._port) for uri in client.redirect_uris))
         self._directory.configure(
             Target(
                 id=provider_id,
                 provider_id=provider_id,
                 provider_name=known.name if known is not None else provider_id,
-                client=client,
+                client=at_port(client, self._port),
                 secret=secret,
             )
         )
@@ -229,7 +245,7 @@ class OAuthManager:
 
         It is forgotten with its object.
         """
-        self._signed_in = weakref.WeakMethod(call)
+        self._signed_in = (*(each for each in self._signed_in if each() is not None), weakref.WeakMethod(call))
 
     def keep_fresh(self, credential_ids: Iterable[str]) -> None:
         """Renew the tokens of these ahead of their end from now on, and those of no others."""
@@ -316,6 +332,9 @@ class OAuthManager:
         where = self._opened.description if self._opened is not None else "not opened yet"
         return f"<OAuthManager, logins: {where}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an OAuthManager holds logins: make one in each process, they find what is stored")
+
     # inside
 
     def _store(self) -> CredentialStore:
@@ -363,9 +382,9 @@ class OAuthManager:
         self._tell(name, target, until=None if credential is None else credential.expires_at)
 
     def _tell(self, name: str, target: Target, *, error: str | None = None, until: float | None = None) -> None:
-        welcome = self._signed_in() if name == "auth:success" and self._signed_in is not None else None
-        if welcome is not None:
-            welcome(self._directory.names_of(target.key))
+        for each in self._signed_in if name == "auth:success" else ():
+            if (welcome := each()) is not None:
+                welcome(self._directory.names_of(target.key))
         if self._bus.listening:
             event = Event(
                 name=name,
@@ -386,8 +405,6 @@ class OAuthManager:
         self._desk = None  # the logins on their way are the parent's
 
 
-def _with_port(uri: str, port: int) -> str:
-    from cbauth.oauth.loopback.callback import Place
-
-    place = Place.of(uri)
-    return uri if place.port else replace(place, port=port).uri
+def _hand_on(there: weakref.ref[EventBus], event: Event) -> None:
+    if (bus := there()) is not None:
+        bus.publish([event])

@@ -17,7 +17,7 @@ from cbauth.oauth.targets import ENDPOINTS
 from cbauth.plan import PROTECTED_PARAMETERS, OAuthClient
 from cbauth.secrets import Given, Secret
 
-__all__ = ["a_function", "a_number", "a_port", "a_secret", "an_address", "client_from", "open_store"]
+__all__ = ["a_function", "a_number", "a_port", "a_secret", "an_address", "at_port", "client_from", "open_store"]
 
 METHODS = ("load", "save", "delete", "all", "lock", "mark", "marked")
 FURTHER = (*ENDPOINTS, "extra_params", "refresh_before")
@@ -141,3 +141,11 @@ def _params(value: object) -> dict[str, str]:
     return {
         _text(name, "a name in extra_params"): _text(text, "a value in extra_params") for name, text in value.items()
     }
+
+
+def at_port(client: OAuthClient, port: int | None) -> OAuthClient:
+    """The client with that port in those of its redirect URIs that name none."""
+    if not port:
+        return client
+    places = map(Place.of, client.redirect_uris)
+    return replace(client, redirect_uris=tuple((it if it.port else replace(it, port=port)).uri for it in places))

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.notebooks.conftest import Policy
 from tests.support.identity import IdentityProvider
-from tests.support.notebooks import Chromium, Desk
+from tests.support.notebooks import Desk
 
 BUTTON = "LoginButton(toolkit, 'me')"
 REMOTE = "import os\nos.environ['SSH_CONNECTION'] = 'somewhere else'"
@@ -21,6 +21,7 @@ def test_a_click_a_login_in_the_new_tab_and_the_view_says_signed_in(
 ) -> None:
     """The browser blocks popups, and nothing is opened but by a person's click on a link."""
     view = desk.open(front_end, policy.setup + BUTTON)
+    assert view.page.evaluate("window.popupsAreBlocked")
     view.says("signed out")
     view.button("Sign in to Acme").click()
     view.says("waiting")
@@ -37,15 +38,6 @@ def test_a_click_a_login_in_the_new_tab_and_the_view_says_signed_in(
     expect(view.link()).to_have_count(0)
     expect(view.box()).to_be_hidden()
     assert identity.granted("authorization_code") == 1
-
-
-def test_the_browser_of_these_tests_blocks_popups(chromium: Chromium, identity: IdentityProvider) -> None:
-    with chromium.profile() as context:
-        page = context.new_page()
-        page.add_init_script("window.blocked = window.open('about:blank') === null")
-        page.goto(identity.url("discovery"))
-        assert page.evaluate("window.blocked")
-        assert context.pages == [page]
 
 
 @pytest.mark.parametrize("front_end", ["lab", "notebook"])
@@ -122,7 +114,19 @@ def test_a_login_that_is_denied_says_why_and_what_next(desk: Desk, policy: Polic
     view.says("access_denied: the person said no. Sign in again to try once more.")
 
 
-def test_a_login_that_nobody_finishes_times_out(desk: Desk, policy: Policy, identity: IdentityProvider) -> None:
+def test_a_login_that_nobody_finishes_times_out(desk: Desk, policy: Policy) -> None:
+    """Nobody has come back from the link."""
+    impatient = policy.setup.replace("yaml')", "yaml', oauth=cbauth.OAuthManager(login_timeout=3))")
+    view = desk.open("lab", impatient + BUTTON)
+    view.button("Sign in to Acme").click()
+    view.says("timed out")
+    view.says("nobody has finished the login in time")
+    expect(view.link()).to_have_count(0)
+    expect(view.box()).to_be_hidden()
+    expect(view.button("Sign in to Acme")).to_be_visible()
+
+
+def test_a_code_that_nobody_types_times_out(desk: Desk, policy: Policy, identity: IdentityProvider) -> None:
     """Told by the provider: the code that it gave is too old."""
     view = desk.open("lab", REMOTE, policy.setup + BUTTON)
     view.button("Sign in to Acme").click()

@@ -85,11 +85,11 @@ def test_the_system_keyring_that_is_none_is_told_when_it_is_chosen() -> None:
 
 def test_who_is_unknown_is_told_with_who_is_near(acme: Acme) -> None:
     manager = acme.manager()
-    with pytest.raises(ConfigError, match="nobody logs in to 'acne': did you mean acme"):
+    with pytest.raises(ConfigError, match="there is no login 'acne': did you mean acme"):
         manager.begin("acne")
     with pytest.raises(ConfigError, match="there are acme"):
         manager.begin_device("zzz")
-    with pytest.raises(ConfigError, match="there are none"):
+    with pytest.raises(ConfigError, match="there is no login 'zzz', nor any other: describe one"):
         OAuthManager().begin("zzz")
     nobody: Any = None
     with pytest.raises(ConfigError, match="name a profile or a provider to log in to, not NoneType"):

@@ -20,6 +20,9 @@ READY = """() => {
     return widget?.context?.isReady && widget.sessionContext?.session?.kernel?.connectionStatus === 'connected';
 }"""
 
+POPUP = "if (window === top) window.popupsAreBlocked = window.open('about:blank') === null"
+"""What pages do that open another one without being asked to."""
+
 
 class Desk:
     """Opens notebooks in the front-ends of one server, each in a browser profile of its own."""
@@ -82,6 +85,7 @@ class View:
         self._name = name
         self.context = context
         self.page: Page = context.new_page()
+        self.page.add_init_script(POPUP)
 
     # the front-end
 
