@@ -89,11 +89,9 @@ class OAuthManager:
         in_child(self)
 
     @classmethod
-    def over(
-        cls, plan: Plan, bus: EventBus, *, clock: Callable[[], float] = time.time, login_timeout: float = 300
-    ) -> Self:
+    def over(cls, plan: Plan, bus: EventBus, **settings: Any) -> Self:
         """The manager of a toolkit: it serves the plan's profiles and tells its events with all others."""
-        manager = cls(store=plan.credentials, clock=clock, login_timeout=login_timeout)
+        manager = cls(store=plan.credentials, **settings)
         manager._bus = bus
         manager.adopt(plan, bus)
         return manager
