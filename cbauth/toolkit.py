@@ -126,7 +126,7 @@ class Toolkit:
         self._logins: OAuthManager | None = None
         self._leave: Callable[[], None] | None = None
         if oauth is None:
-            oauth = self._logins = OAuthManager.over(plan, bus, clock=a_clock(clock), sleep=sleep)
+            oauth = self._logins = OAuthManager.over(plan, bus, clock=a_clock(clock))
             self._leave = oauth.close
         elif isinstance(oauth, OAuthManager):
             self._logins = oauth

@@ -85,13 +85,6 @@ def test_a_refresh_that_fails_for_the_moment_moves_on_and_cools_nobody(toolkit: 
     assert spoken(toolkit) == ["me"], "the next call finds it as good as before"
 
 
-def test_a_refresh_waits_as_the_toolkit_was_told_to(toolkit: cbauth.Toolkit, acme: Acme) -> None:
-    acme.clock.advance(LIFE)
-    acme.identity.fail(faults.status(429, retry_after=7))
-    assert spoken(toolkit) == ["me"]
-    assert acme.clock.slept == [7]
-
-
 def test_a_401_whose_refresh_fails_for_the_moment_moves_on_and_cools_nobody(
     toolkit: cbauth.Toolkit, acme: Acme
 ) -> None:
