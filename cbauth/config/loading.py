@@ -36,14 +36,18 @@ COMMENT_SIGN = "cbauth:"
 
 
 class Checked:
-    """A text that was checked: its document, its diagnostics sorted by place, and its plan when nothing is wrong."""
+    """A text that was checked: its document, its diagnostics sorted by place, and its plan when nothing is wrong.
 
-    __slots__ = ("diagnostics", "document", "plan")
+    ``linted`` says whether its policy was looked at, too, which takes a file without errors.
+    """
 
-    def __init__(self, document: Document, diagnostics: list[Diagnostic], plan: Plan | None) -> None:
+    __slots__ = ("diagnostics", "document", "linted", "plan")
+
+    def __init__(self, document: Document, diagnostics: list[Diagnostic], plan: Plan | None, *, linted: bool) -> None:
         self.document = document
         self.diagnostics = diagnostics
         self.plan = plan
+        self.linted = linted
 
 
 @undisturbed()
@@ -69,14 +73,15 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
             from cbauth.config.remarks import secrets_in_comments
 
             problems += islice(secrets_in_comments(document, document.root), MOST)
-    if model is not None and not counts(problems)[0]:
+    linted = model is not None and not counts(problems)[0]
+    if model is not None and linted:
         plan, findings = _linted(document.data, model)
         problems += map(document.place, findings)
     if document.root is not None and COMMENT_SIGN in document.lines.text:
         from cbauth.config.ignoring import after_comments
 
         problems = after_comments(document, document.root, problems)
-    return Checked(document, sorted(problems), None if counts(problems)[0] else plan)
+    return Checked(document, sorted(problems), None if counts(problems)[0] else plan, linted=linted)
 
 
 @undisturbed()

@@ -161,7 +161,7 @@ def test_text_shows_the_line_with_a_caret_and_masks_what_may_be_secret(
         "3 |   a: {provider: opnai, api_key: ***, weight: -1}\n"
         "  |                                              ^^\n"
         "\n"
-        "3 errors in 1 file\n"
+        "3 errors in 1 file; the policy (CBA4xx) is checked once the errors are mended\n"
     )
 
 
@@ -246,7 +246,9 @@ def test_more_than_a_hundred_problems_are_counted_but_not_shown(
     )
     _, out, _ = run(capsys, "f.yaml")
     assert out.count("error[") == 100
-    assert out.endswith("... and 150 more\n\n250 errors in 1 file\n")
+    assert out.endswith(
+        "... and 150 more\n\n250 errors in 1 file; the policy (CBA4xx) is checked once the errors are mended\n"
+    )
 
 
 def test_concise_is_one_line_for_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

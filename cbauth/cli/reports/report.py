@@ -73,3 +73,9 @@ class Report:
         missing = sum(self.totals) - len(self.diagnostics)
         least = "at least " if any(len(result.diagnostics) >= MOST for result in self.results) else ""
         return f"... and {least}{missing} more" if missing else ""
+
+    @property
+    def unlinted(self) -> str:
+        """A clause for the end of a summary when errors kept a policy from being looked at; empty otherwise."""
+        waiting = any(result.checked is not None and not result.checked.linted for result in self.results)
+        return "; the policy (CBA4xx) is checked once the errors are mended" if waiting else ""
