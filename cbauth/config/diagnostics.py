@@ -16,6 +16,7 @@ from cbauth.config.privacy import presentable
 
 __all__ = [
     "ERROR",
+    "IN_QUOTES",
     "MOST",
     "WARNING",
     "Diagnostic",
@@ -31,6 +32,9 @@ __all__ = [
 
 MOST = 1000
 """No check finds more than this many problems: a hostile file must not fill the memory with them."""
+
+IN_QUOTES = "put it in quotes"
+"""The help for a plain scalar where a text is wanted; with the text of the file at hand it gives the spelling."""
 
 ERROR = "error"
 WARNING = "warning"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cbauth.config import compiler, rules, schema
 from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
-from cbauth.config.doubts import doubts
+from cbauth.config.doubts import doubts, spelled
 from cbauth.config.mapping import plain
 from cbauth.config.privacy import looks_secret
 from cbauth.config.source import read
@@ -65,7 +65,7 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
             lookalikes=not text.isascii() or "\\" in text,
         )
         problems += [document.place(finding) for finding in islice(doubts(document), MOST)]
-        placed = [document.place(finding) for finding in findings]
+        placed = [document.place(spelled(finding, document)) for finding in findings]
         taken = {(problem.line, problem.column) for problem in problems}
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]

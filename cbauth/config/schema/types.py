@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from cbauth.config.diagnostics import IN_QUOTES
 from cbauth.config.privacy import looks_secret, presentable
 from cbauth.config.schema.keys import Grammar
 from cbauth.plan import SecretRef
@@ -95,7 +96,7 @@ def parse_text(value: object) -> str:
 
 def wrong_kind(wanted: str, value: object) -> PydanticCustomError:
     """The error for a value of another kind than ``wanted``."""
-    hint = "put it in quotes" if wanted == "text" and isinstance(value, bool | int | float) else None
+    hint = IN_QUOTES if wanted == "text" and isinstance(value, bool | int | float) else None
     return problem("CBA203", f"{wanted} is expected here, not {kind_of(value)}", hint)
 
 
