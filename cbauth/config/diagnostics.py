@@ -30,8 +30,11 @@ __all__ = [
     "printable",
 ]
 
-MOST = 1000
-"""No check finds more than this many problems: a hostile file must not fill the memory with them."""
+MOST = 10000
+"""No check finds more than this many problems: a hostile file must not fill the memory with them.
+
+Ten thousand cost 0.2 s and some mebibytes. How many are shown at a time is for those who show them.
+"""
 
 IN_QUOTES = "put it in quotes"
 """The help for a plain scalar where a text is wanted; with the text of the file at hand it gives the spelling."""

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from cbauth.config.codes import CODES
-from cbauth.config.diagnostics import ERROR, WARNING, Diagnostic, counts
+from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, counts
 from cbauth.config.document import Document, Node
 from cbauth.config.remarks import comments
 from cbauth.config.suggest import Suggestions
 
 __all__ = ["after_comments"]
-
-MOST_COMMENTS = 1000
 
 _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*cbauth:[ \t]*([^\r\n]*)", re.MULTILINE)
 _BODY = re.compile(r"ignore[ \t]*\[([^\]\[\r\n]*)\][ \t:,;.-]*(.*)", re.IGNORECASE)
@@ -62,10 +61,9 @@ def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic
     codes: list[_Code] = []
     told: list[Diagnostic] = []
     lines = _Lines(document)
-    for place, found in enumerate(comments(document, root, _COMMENT)):
-        if place == MOST_COMMENTS:
-            break
-        told += _read(document, found, lines, codes)
+    suggestions = Suggestions()
+    for found in islice(comments(document, root, _COMMENT), MOST):
+        told += _read(document, found, lines, codes, suggestions)
     silenced: set[int] = set()
     sound = counts(problems)[0] == 0
     by_place: dict[tuple[str, int | None], list[int]] = {}
@@ -85,7 +83,9 @@ def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic
     return [problem for index, problem in enumerate(problems) if index not in silenced] + told
 
 
-def _read(document: Document, found: re.Match[str], lines: _Lines, codes: list[_Code]) -> Iterator[Diagnostic]:
+def _read(
+    document: Document, found: re.Match[str], lines: _Lines, codes: list[_Code], suggestions: Suggestions
+) -> Iterator[Diagnostic]:
     """Add the codes of a comment to ``codes``; tell what is wrong with it."""
     body = _BODY.fullmatch(found[1].rstrip())
     words = list(_CODE.finditer(body[1])) if body is not None else []
@@ -95,7 +95,6 @@ def _read(document: Document, found: re.Match[str], lines: _Lines, codes: list[_
         yield _told(document, whole, "CBA130", "this comment is not understood", form, end=found.end())
         return
     line = lines.meant(found.start())
-    suggestions = Suggestions()
     for word in words:
         code = _Code(word[0].upper(), found.start(1) + body.start(1) + word.start(), line)
         if code.code not in CODES:

@@ -198,5 +198,6 @@ def _unplaced(findings: Iterable[Finding]) -> list[Diagnostic]:
 
 def _error(what: str, diagnostics: Sequence[Diagnostic], path: str | None = None) -> ConfigError:
     errors, _ = counts(diagnostics)
-    number = "1 problem" if errors == 1 else f"{errors} problems"
+    least = "at least " if errors >= MOST else ""
+    number = "1 problem" if errors == 1 else f"{least}{errors} problems"
     return ConfigError(f"{what} cannot be used: {number}", path=path, diagnostics=diagnostics)

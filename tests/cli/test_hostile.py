@@ -91,6 +91,13 @@ TEXTS: dict[str, tuple[str | bytes, int, str | None]] = {
         "CBA121",
     ),
     "wrong profiles": (numbered("version: 1\nprofiles:\n", "  p@: {x: 1}\n"), 1, "CBA201"),
+    "misspelt keys": (numbered("version: 1\nprofiles:\n", "  p@: {provder: openai}\n"), 1, "CBA201"),
+    "numbers for names": (
+        numbered("version: 1\nprofiles:\n  a: {provider: openai, models: [", "1.@,\n") + "]}\n",
+        1,
+        "CBA203",
+    ),
+    "secrets in comments": (filled(GOOD, f"# sk-{'a' * 16}\n"), 1, "CBA301"),
     "doubtful words": (numbered(f"{GOOD}routes:\n", "  r@: [on, 010, 1:30]\n"), 1, "CBA121"),
     "look-alikes": (
         numbered("version: 1\nprofiles:\n", "  \u0430@: {provider: \u043epenai}\n", MEBIBYTE // 2),

@@ -170,6 +170,12 @@ def test_junit_bears_any_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> N
 # all of them
 
 
+def test_of_five_hundred_the_rest_is_counted_exactly(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out = run(capsys, many(500))
+    assert out.count("error[CBA210]") == 100
+    assert "\n\n... and 400 more\n\n500 errors in 1 file" in out
+
+
 @pytest.mark.parametrize(
     ("style", "rest"),
     [
@@ -204,7 +210,7 @@ def test_the_hundred_are_those_of_all_files_together(capsys: pytest.CaptureFixtu
 
 
 def test_what_was_counted_no_further_is_said_to_be_at_least_so_much(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "... and at least " in run(capsys, many(1500), "--format", "concise")[1]
+    assert "... and at least " in run(capsys, many(10_500), "--format", "concise")[1]
 
 
 @pytest.mark.parametrize(

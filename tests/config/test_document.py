@@ -236,7 +236,7 @@ def test_a_megabyte_of_nonsense_takes_seconds_at_most(text: str) -> None:
 
 def test_no_more_problems_are_kept_than_anybody_could_mend() -> None:
     assert codes("a: 1\n" * 100_000) == ["CBA111"] * MOST
-    assert codes("\x00\n" * 100_000) == ["CBA110"] * 100
+    assert codes("\x00\n" * 100_000) == ["CBA110"] * MOST
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,12 @@ import re
 from bisect import bisect_right
 from functools import cached_property
 
-from cbauth.config.diagnostics import Diagnostic, Span
+from cbauth.config.diagnostics import MOST, Diagnostic, Span
 
 __all__ = ["MOST_BYTES", "Lines", "clean", "decode"]
 
 MOST_BYTES = 1024 * 1024
 """1 MiB: no more is read."""
-
-MOST_SPOILT_LINES = 100
-"""After so many lines with forbidden characters it is no text, and nobody reads on."""
 
 STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
@@ -93,7 +90,7 @@ def clean(text: str, path: str | None) -> tuple[str, list[Diagnostic]]:
     lines = Lines(text)
     problems: list[Diagnostic] = []
     for found in FORBIDDEN.finditer(text):
-        if len(problems) == MOST_SPOILT_LINES:
+        if len(problems) == MOST:
             break
         span = lines.span(found.start(), found.end())
         if problems and problems[-1].line == span.line:
