@@ -281,3 +281,24 @@ def test_brackets_and_quotes_that_are_closed_are_not_blamed_for_another_mistake(
 def test_a_slip_of_one_character_is_named(line: str, column: int, help_text: str) -> None:
     [problem] = parse(f"version: 1\n{line}\n").problems
     assert (problem.code, problem.line, problem.column, problem.help) == ("CBA104", 2, column, help_text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("version 1\nprofiles:\n  a: 1\n", (1, 1)),
+        ("version 1\r\n\r\n# more\r\nprofiles: {}\r\n", (1, 1)),
+        ("a:\n  b 1 # c: d\n  c: 1\n", (2, 3)),
+        ("a:\n  b:1\n  c: 1\n", (2, 3)),
+        ("some\nmore\nwords\na: 1\n", (1, 1)),
+        ("a:\n  b 1\n\n  c: 1\n", (2, 3)),
+        ("a: some\n  more\n  b: 1\n", (3, 4)),
+        ("a: b\n  c: d\n", (2, 4)),
+        ("- a\n  b: c\n", (2, 4)),
+        ("a: b: c\n", (1, 5)),
+        ('"a"\nb: 1\n', (2, 1)),
+    ],
+)
+def test_a_line_without_a_colon_is_told_where_it_stands(text: str, place: tuple[int, int]) -> None:
+    (problem,) = parse(text).problems
+    assert (problem.code, problem.line, problem.column) == ("CBA104", *place)
