@@ -264,6 +264,11 @@ def test_related_places_are_shown_with_their_own_lines(capsys: pytest.CaptureFix
     )
 
 
+def test_what_is_given_twice_on_one_line_names_it_once(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out = run(capsys, f"{HEAD}  a: {{provider: openai, weight: 1, weight: 2}}\n", "--format", "concise")
+    assert out == "f.yaml:3:36: error CBA111 `weight` is given twice on line 3 (keep one of them)\n"
+
+
 def test_a_provider_that_was_probably_meant_is_shown_where_it_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
     _, out = run(capsys, "version: 1\nproviders:\n  acme: {protocol: openai}\nprofiles:\n  a: {provider: acmee}\n")
     assert (

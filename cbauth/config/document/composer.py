@@ -287,6 +287,7 @@ class Composer:
     def _twice(self, name: str, first: Node, second: Node) -> None:
         line = self.lines.position(first.start)[0]
         again = self.lines.position(second.start)[0]
+        where = f" on line {line}" if line == again else f": on line {line} and again on line {again}"
         path = self._here(name)
         shown = quoted(name, "this key") if len(path) == len(self._stack) else "this key"
         span = self.lines.span(first.start, first.end)
@@ -294,7 +295,7 @@ class Composer:
             "CBA111",
             second.start,
             second.end,
-            f"{shown} is given twice: on line {line} and again on line {again}",
+            f"{shown} is given twice{where}",
             "keep one of them",
             path=path,
             related=(Place(message="first given here", path=self.path, **span._asdict()),),
