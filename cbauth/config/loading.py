@@ -32,7 +32,7 @@ __all__ = ["Checked", "check_text", "from_checked", "from_file", "from_mapping",
 
 
 COMMENT_SIGN = "cbauth:"
-"""What every comment to cbauth has in it."""
+"""What every comment to cbauth has in it, in small or large letters."""
 
 
 class Checked:
@@ -77,7 +77,7 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
     if model is not None and linted:
         plan, findings = _linted(document.data, model)
         problems += map(document.place, findings)
-    if document.root is not None and COMMENT_SIGN in document.lines.text:
+    if document.root is not None and COMMENT_SIGN in document.lines.text.lower():
         from cbauth.config.ignoring import after_comments
 
         problems = after_comments(document, document.root, problems)

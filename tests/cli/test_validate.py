@@ -173,6 +173,10 @@ def test_text_shows_the_line_with_a_caret_and_masks_what_may_be_secret(
             "  a: {provider: nobody} # cbauth: ignore[CBA303, CANARY] CANARY",
             "  a: {provider: nobody} # cbauth: ignore[CBA303, ***",
         ),
+        (
+            "  a: {provider: nobody} # CANARY cbauth: ignore[CBA303] CANARY",
+            "  a: {provider: nobody} #***cbauth: ignore[CBA303] ***",
+        ),
         ("  a: {provider: nobody, api_kye: CANARY}", "  a: {provider: nobody, api_kye: ***}"),
         ("  a: {provider: nobody, api_key: {CANARY: 1}}", "  a: {provider: nobody, api_key: {***: ***}}"),
         ("  a: {provider: nobody, metadata: {team: CANARY}}", "  a: {provider: nobody, metadata: {***: ***}}"),
