@@ -102,7 +102,7 @@ def _to_cbauth(document: Document, root: Node) -> Iterator[_Comment]:
         signs = list(_SIGN.finditer(comment[0]))
         ends = [*(sign.start() for sign in signs[1:]), len(comment[0].rstrip())]
         at = comment.start()
-        for sign, end in zip(signs, ends, strict=bool(signs)):
+        for sign, end in zip(signs, ends, strict=False):
             yield _Comment(at, at + sign.start(), at + sign.end(), at + end)
 
 
