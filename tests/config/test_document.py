@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cbauth.config import check
 from cbauth.config.diagnostics import MOST
 from cbauth.config.document import parse
 from cbauth.config.document.nodes import find
@@ -302,3 +303,24 @@ def test_a_slip_of_one_character_is_named(line: str, column: int, help_text: str
 def test_a_line_without_a_colon_is_told_where_it_stands(text: str, place: tuple[int, int]) -> None:
     (problem,) = parse(text).problems
     assert (problem.code, problem.line, problem.column) == ("CBA104", *place)
+
+
+@pytest.mark.parametrize("halves", ['"\\ud83d\\ude00"', '"a\\uD83D"', '"\\uDE00\\0"'])
+def test_halves_of_a_character_are_refused_with_the_escape_that_yaml_has(halves: str) -> None:
+    for text in (f"version: 1\nx-a: {halves}\n", f"version: 1\nx-a: {{b: 1}}\n{halves}: 1\n"):
+        document = parse(text)
+        (problem,) = document.problems
+        assert problem.code == "CBA110"
+        assert problem.help == "write the character itself, or one escape such as `\\U0001F600`"
+        assert "\N{REPLACEMENT CHARACTER}" in str(document.data)
+    assert parse('version: 1\nx-a: "\\U0001F600"\n').data["x-a"] == "\N{GRINNING FACE}"
+
+
+def test_a_forbidden_character_in_a_key_hides_nothing_else() -> None:
+    found = check('version: 1\n"\\ud83d": 1\nprofiles:\n  a: {provider: nobody, wieght: 1}\n')
+    assert [(each.code, each.line) for each in found] == [("CBA110", 2), ("CBA210", 4), ("CBA201", 4)]
+
+
+def test_a_tag_for_text_is_told_with_the_spelling_that_does_the_same() -> None:
+    (problem,) = parse("enabled: !!str on\n").problems
+    assert (problem.code, problem.help) == ("CBA112", "write the value without `!`; a text in quotes")
