@@ -30,10 +30,10 @@ __all__ = [
     "printable",
 ]
 
-MOST = 10000
+MOST = 10_000
 """No check finds more than this many problems: a hostile file must not fill the memory with them.
 
-Ten thousand cost 0.2 s and some mebibytes. How many are shown at a time is for those who show them.
+Ten thousand cost some tenths of a second and some mebibytes. How many are shown at a time is for those who show them.
 """
 
 IN_QUOTES = "put it in quotes"

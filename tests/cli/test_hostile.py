@@ -105,6 +105,9 @@ TEXTS: dict[str, tuple[str | bytes, int, str | None]] = {
         "CBA120",
     ),
     "comments that ignore": (filled(GOOD, "# cbauth: ignore[CBA303]\n"), 0, "CBA133"),
+    "comments that ignore what there is not": (numbered(GOOD, "# cbauth: ignore[CBA@] x\n"), 0, "CBA132"),
+    "comments that are nearly to cbauth": (filled(GOOD, "# cbauth: cbauth: # cbauth:"), 0, "CBA130"),
+    "a text without colons": (filled("", "a\n", MEBIBYTE - 5) + "b: 1\n", 2, "CBA104"),
     "a comment that ignores much": (
         filled(f"{GOOD[:-1]} # cbauth: ignore[", "CBA303,", MEBIBYTE - 9) + "] x\n",
         0,

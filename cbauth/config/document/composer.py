@@ -30,7 +30,7 @@ from cbauth.config.diagnostics import MOST, Diagnostic, Path, Place, key_text
 from cbauth.config.document.doubts import Doubt, doubt
 from cbauth.config.document.nodes import MAPPING, NO_PAIRS, SCALAR, SEQUENCE, Node
 from cbauth.config.document.scalars import LONGEST_WORD, SPECIAL, TooLongError, resolve
-from cbauth.config.document.text import FORBIDDEN, HALF, STAND_IN, Lines
+from cbauth.config.document.text import FORBIDDEN, HALF, Lines
 from cbauth.config.privacy import names_allowed, presentable, quoted
 
 __all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
@@ -193,11 +193,11 @@ class Composer:
         return text
 
     def _unescaped(self, text: str, start: int, end: int) -> str:
-        """The value of a text in which an escape stands for a forbidden character, without that."""
+        """The value of a text in which an escape stands for a forbidden character; halves of one stay escapes."""
         halves = HALF.search(text) is not None
         help_text = "write the character itself, or one escape such as `\\U0001F600`" if halves else "take it out"
         self._report("CBA110", start, end, "an escape stands for a character that is not allowed", help_text)
-        return FORBIDDEN.sub(STAND_IN, text)
+        return text.encode("utf-8", "backslashreplace").decode("utf-8") if halves else text
 
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
