@@ -38,6 +38,16 @@ __all__ = [
 ]
 
 
+MOST_SHOWN = 100
+"""Nobody reads more than this many diagnostics at a time; the rest is counted."""
+
+
+def foremost(diagnostics: Sequence[Any]) -> list[int]:
+    """The places of those that are shown: a hundred, errors before warnings, in the order they have."""
+    ranked = sorted(range(len(diagnostics)), key=lambda place: diagnostics[place].severity != "error")
+    return sorted(ranked[:MOST_SHOWN])
+
+
 class CbauthError(Exception):
     """The root of cbauth's errors: ``except CbauthError`` catches all of them and nothing else."""
 
@@ -47,6 +57,7 @@ class ConfigError(CbauthError, ValueError):
 
     ``path`` is the file (``None`` for a mapping or an argument). ``diagnostics`` holds every problem found, sorted by
     place, each with ``code``, ``severity``, ``message``, ``line``, ``column`` (both from 1), ``key`` and ``help``.
+    As text it tells a hundred of them and counts the rest.
     """
 
     def __init__(self, message: str, *, path: Path | str | None = None, diagnostics: Sequence[Any] = ()) -> None:
@@ -57,7 +68,9 @@ class ConfigError(CbauthError, ValueError):
 
     def __str__(self) -> str:
         lines = [self.message]
-        lines += [f"  {diagnostic}" for diagnostic in self.diagnostics]
+        lines += [f"  {self.diagnostics[place]}" for place in foremost(self.diagnostics)]
+        if (rest := len(self.diagnostics) - MOST_SHOWN) > 0:
+            lines.append(f"  ... and {rest} more")
         return "\n".join(lines)
 
 

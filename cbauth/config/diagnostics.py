@@ -16,6 +16,7 @@ from cbauth.config.privacy import presentable
 
 __all__ = [
     "ERROR",
+    "IN_QUOTES",
     "MOST",
     "WARNING",
     "Diagnostic",
@@ -29,8 +30,14 @@ __all__ = [
     "printable",
 ]
 
-MOST = 1000
-"""No check finds more than this many problems: a hostile file must not fill the memory with them."""
+MOST = 10_000
+"""No check finds more than this many problems: a hostile file must not fill the memory with them.
+
+Ten thousand cost some tenths of a second and some mebibytes. How many are shown at a time is for those who show them.
+"""
+
+IN_QUOTES = "put it in quotes"
+"""The help for a plain scalar where a text is wanted; with the text of the file at hand it gives the spelling."""
 
 ERROR = "error"
 WARNING = "warning"

@@ -1,15 +1,16 @@
-"""Findings for scalars that versions of YAML read differently, with the spelling to use."""
+"""The spelling to use for plain scalars that may be read as another kind of value than was meant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from cbauth.config.diagnostics import Finding, Path
+from cbauth.config.diagnostics import IN_QUOTES, Finding, Path
 from cbauth.config.document import Document, scalars
 from cbauth.config.document.doubts import Doubt
 from cbauth.config.privacy import harmless, names_allowed, presentable
 
-__all__ = ["doubts"]
+__all__ = ["doubts", "spelled"]
 
 _TRUTHS = {"enabled", "sticky"}
 _NUMBERS = {"version", "priority", "weight", "status", "failure_threshold", "half_open_permits", "attempts"}
@@ -39,7 +40,7 @@ def _finding(path: Path, text: str | None, found: Doubt, is_key: bool) -> Findin
     field = path[-1] if path and not is_key else None
     what = f"`{text}`" if text is not None else "this value"
     older, newer = (found.older, found.newer) if text is not None else (_kind(found.older), _kind(found.newer))
-    quotes = f'put it in quotes: `"{text}"`' if text is not None else "put it in quotes"
+    quotes = IN_QUOTES if text is None else _in_quotes(text)
     fitting = field in _TRUTHS or field in _NUMBERS or field in _DURATIONS
     spelling = " or ".join(f"`{word}`" for word in found.meant) if fitting else ""
     return Finding(
@@ -49,6 +50,20 @@ def _finding(path: Path, text: str | None, found: Doubt, is_key: bool) -> Findin
         f"write {spelling}" if spelling else _otherwise(field) or quotes,
         at_key=is_key,
     )
+
+
+def spelled(finding: Finding, document: Document) -> Finding:
+    """The finding; where it asks for quotes, with the spelling as the file has it (``4.10``, not ``4.1``)."""
+    if finding.help != IN_QUOTES or finding.at_key:
+        return finding
+    text = document.written(finding.path)
+    if text is None or not presentable(text) or not harmless(finding.path):
+        return finding
+    return replace(finding, help=_in_quotes(text))
+
+
+def _in_quotes(text: str) -> str:
+    return f'{IN_QUOTES}: `"{text}"`'
 
 
 def _kind(word: str) -> str:

@@ -2,7 +2,8 @@
 
 Laws:
 
-1. A comment speaks of its own line, or, alone on its line, of the next line that is not a comment.
+1. A comment speaks of its own line, or, alone on its line, of the next line that is not a comment. Other words may
+   stand before ``cbauth:``, and capitals do not count.
 2. Only warnings can be silenced. A comment that silences nothing, or cannot, is itself a warning, and those about
    comments cannot be silenced.
 3. Only a comment counts, never a text that looks like one. Its words are never shown.
@@ -12,20 +13,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from cbauth.config.codes import CODES
-from cbauth.config.diagnostics import ERROR, WARNING, Diagnostic, counts
+from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, counts
 from cbauth.config.document import Document, Node
 from cbauth.config.remarks import comments
 from cbauth.config.suggest import Suggestions
 
 __all__ = ["after_comments"]
 
-MOST_COMMENTS = 1000
-
-_COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*cbauth:[ \t]*([^\r\n]*)", re.MULTILINE)
-_BODY = re.compile(r"ignore[ \t]*\[([^\]\[\r\n]*)\][ \t:,;.-]*(.*)", re.IGNORECASE)
+# What begins a comment to cbauth; after other words only what can be nothing else.
+_SIGN = re.compile(r"(?<![^ \t])#[ \t]*cbauth:|\bcbauth:(?=[ \t]*ignore[ \t]*(?:\[|CBA[0-9]))", re.IGNORECASE)
+_BODY = re.compile(r"[ \t]*ignore[ \t]*\[([^\]\[\r\n]*)\][ \t:,;.-]*(.*)", re.IGNORECASE)
 _CODE = re.compile(r"[^\s,]+")
 _ABOUT_COMMENTS = re.compile("CBA13[0-9]")
 
@@ -36,6 +37,15 @@ class _Code(NamedTuple):
     code: str
     start: int
     line: int
+
+
+class _Comment(NamedTuple):
+    """Where a comment begins, where in it the words to cbauth begin, what they say, and where they end."""
+
+    comment: int
+    start: int
+    body: int
+    end: int
 
 
 class _Lines:
@@ -62,12 +72,12 @@ def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic
     codes: list[_Code] = []
     told: list[Diagnostic] = []
     lines = _Lines(document)
-    for place, found in enumerate(comments(document, root, _COMMENT)):
-        if place == MOST_COMMENTS:
-            break
-        told += _read(document, found, lines, codes)
+    suggestions = Suggestions()
+    for found in islice(_to_cbauth(document, root), MOST):
+        told += _read(document, found, lines, codes, suggestions)
     silenced: set[int] = set()
     sound = counts(problems)[0] == 0
+    last = document.lines.position(len(document.lines.text.rstrip()))[0]
     by_place: dict[tuple[str, int | None], list[int]] = {}
     for index, problem in enumerate(problems):
         by_place.setdefault((problem.code, problem.line), []).append(index)
@@ -79,25 +89,37 @@ def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic
                 _told(document, code, "CBA134", f"{code.code} is an error here and cannot be ignored", "mend it")
             )
         elif not warnings - silenced and (sound or code.code < "CBA4"):
-            message = f"there is no {code.code} on line {code.line} that could be ignored"
+            where = f"on line {code.line}" if code.line <= last else "after this comment"
+            message = f"there is no {code.code} {where} that could be ignored"
             told.append(_told(document, code, "CBA131", message, "take it away"))
         silenced |= warnings
     return [problem for index, problem in enumerate(problems) if index not in silenced] + told
 
 
-def _read(document: Document, found: re.Match[str], lines: _Lines, codes: list[_Code]) -> Iterator[Diagnostic]:
+def _to_cbauth(document: Document, root: Node) -> Iterator[_Comment]:
+    """What comments say to cbauth, each as far as the next such words on its line."""
+    for comment in comments(document, root):
+        signs = list(_SIGN.finditer(comment[0]))
+        ends = [*(sign.start() for sign in signs[1:]), len(comment[0].rstrip())]
+        at = comment.start()
+        for sign, end in zip(signs, ends, strict=False):
+            yield _Comment(at, at + sign.start(), at + sign.end(), at + end)
+
+
+def _read(
+    document: Document, found: _Comment, lines: _Lines, codes: list[_Code], suggestions: Suggestions
+) -> Iterator[Diagnostic]:
     """Add the codes of a comment to ``codes``; tell what is wrong with it."""
-    body = _BODY.fullmatch(found[1].rstrip())
+    body = _BODY.fullmatch(document.lines.text, found.body, found.end)
     words = list(_CODE.finditer(body[1])) if body is not None else []
-    whole = _Code("", found.start(), document.lines.position(found.start())[0])
+    whole = _Code("", found.start, document.lines.position(found.start)[0])
     if body is None or not words:
         form = "write `# cbauth: ignore[CBA303] reason`"
-        yield _told(document, whole, "CBA130", "this comment is not understood", form, end=found.end())
+        yield _told(document, whole, "CBA130", "this comment is not understood", form, end=found.end)
         return
-    line = lines.meant(found.start())
-    suggestions = Suggestions()
+    line = lines.meant(found.comment)
     for word in words:
-        code = _Code(word[0].upper(), found.start(1) + body.start(1) + word.start(), line)
+        code = _Code(word[0].upper(), body.start(1) + word.start(), line)
         if code.code not in CODES:
             help_text = suggestions.help(code.code, CODES, "codes are `CBA` and three digits")
             yield _told(document, code, "CBA132", "there is no such code", help_text, end=code.start + len(word[0]))
@@ -107,7 +129,7 @@ def _read(document: Document, found: re.Match[str], lines: _Lines, codes: list[_
             codes.append(code)
     if not body[2].strip():
         help_text = "say after the bracket why the warning does not apply"
-        yield _told(document, whole, "CBA133", "this comment gives no reason", help_text, end=found.end())
+        yield _told(document, whole, "CBA133", "this comment gives no reason", help_text, end=found.end)
 
 
 def _told(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cbauth.config import compiler, rules, schema
 from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
-from cbauth.config.doubts import doubts
+from cbauth.config.doubts import doubts, spelled
 from cbauth.config.mapping import plain
 from cbauth.config.privacy import looks_secret
 from cbauth.config.source import read
@@ -32,18 +32,22 @@ __all__ = ["Checked", "check_text", "from_checked", "from_file", "from_mapping",
 
 
 COMMENT_SIGN = "cbauth:"
-"""What every comment to cbauth has in it."""
+"""What every comment to cbauth has in it, in small or large letters."""
 
 
 class Checked:
-    """A text that was checked: its document, its diagnostics sorted by place, and its plan when nothing is wrong."""
+    """A text that was checked: its document, its diagnostics sorted by place, and its plan when nothing is wrong.
 
-    __slots__ = ("diagnostics", "document", "plan")
+    ``linted`` says whether its policy was looked at, too, which takes a file without errors.
+    """
 
-    def __init__(self, document: Document, diagnostics: list[Diagnostic], plan: Plan | None) -> None:
+    __slots__ = ("diagnostics", "document", "linted", "plan")
+
+    def __init__(self, document: Document, diagnostics: list[Diagnostic], plan: Plan | None, *, linted: bool) -> None:
         self.document = document
         self.diagnostics = diagnostics
         self.plan = plan
+        self.linted = linted
 
 
 @undisturbed()
@@ -62,7 +66,7 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
             lookalikes=not text.isascii() or "\\" in text,
         )
         problems += [document.place(finding) for finding in islice(doubts(document), MOST)]
-        placed = [document.place(finding) for finding in findings]
+        placed = [document.place(spelled(finding, document)) for finding in findings]
         taken = {(problem.line, problem.column) for problem in problems}
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
@@ -70,14 +74,15 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
             from cbauth.config.remarks import secrets_in_comments
 
             problems += islice(secrets_in_comments(document, document.root), MOST)
-    if model is not None and not counts(problems)[0]:
+    linted = model is not None and not counts(problems)[0]
+    if model is not None and linted:
         plan, findings = _linted(document.data, model)
         problems += map(document.place, findings)
-    if document.root is not None and COMMENT_SIGN in document.lines.text:
+    if document.root is not None and COMMENT_SIGN in document.lines.text.lower():
         from cbauth.config.ignoring import after_comments
 
         problems = after_comments(document, document.root, problems)
-    return Checked(document, sorted(problems), None if counts(problems)[0] else plan)
+    return Checked(document, sorted(problems), None if counts(problems)[0] else plan, linted=linted)
 
 
 @undisturbed()
@@ -194,5 +199,6 @@ def _unplaced(findings: Iterable[Finding]) -> list[Diagnostic]:
 
 def _error(what: str, diagnostics: Sequence[Diagnostic], path: str | None = None) -> ConfigError:
     errors, _ = counts(diagnostics)
-    number = "1 problem" if errors == 1 else f"{errors} problems"
+    least = "at least " if errors >= MOST else ""
+    number = "1 problem" if errors == 1 else f"{least}{errors} problems"
     return ConfigError(f"{what} cannot be used: {number}", path=path, diagnostics=diagnostics)

@@ -15,14 +15,17 @@ __all__ = ["comments", "secrets_in_comments"]
 _ANY = re.compile(r"(?:^|(?<=[ \t]))#[^\r\n]*", re.MULTILINE)
 
 
-def comments(document: Document, root: Node, form: re.Pattern[str] = _ANY) -> Iterator[re.Match[str]]:
-    """What has the form of a comment and does not stand in a key or value."""
+def comments(document: Document, root: Node) -> Iterator[re.Match[str]]:
+    """Every comment: what has the form of one and does not begin in a key or value."""
     spans = sorted({(node.start, node.end) for _, node, _ in scalars(root) if node.end > node.start})
     starts = [start for start, _ in spans]
-    for found in form.finditer(document.lines.text):
+    found = _ANY.search(document.lines.text)
+    while found is not None:
         before = bisect_right(starts, found.start()) - 1
-        if before < 0 or spans[before][1] <= found.start():
+        within = before >= 0 and spans[before][1] > found.start()
+        if not within:
             yield found
+        found = _ANY.search(document.lines.text, spans[before][1] if within else found.end())
 
 
 def secrets_in_comments(document: Document, root: Node) -> Iterator[Diagnostic]:

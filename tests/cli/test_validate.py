@@ -161,7 +161,7 @@ def test_text_shows_the_line_with_a_caret_and_masks_what_may_be_secret(
         "3 |   a: {provider: opnai, api_key: ***, weight: -1}\n"
         "  |                                              ^^\n"
         "\n"
-        "3 errors in 1 file\n"
+        "3 errors in 1 file; the policy (CBA4xx) is checked once the errors are mended\n"
     )
 
 
@@ -172,6 +172,10 @@ def test_text_shows_the_line_with_a_caret_and_masks_what_may_be_secret(
         (
             "  a: {provider: nobody} # cbauth: ignore[CBA303, CANARY] CANARY",
             "  a: {provider: nobody} # cbauth: ignore[CBA303, ***",
+        ),
+        (
+            "  a: {provider: nobody} # CANARY cbauth: ignore[CBA303] CANARY",
+            "  a: {provider: nobody} #***cbauth: ignore[CBA303] ***",
         ),
         ("  a: {provider: nobody, api_kye: CANARY}", "  a: {provider: nobody, api_kye: ***}"),
         ("  a: {provider: nobody, api_key: {CANARY: 1}}", "  a: {provider: nobody, api_key: {***: ***}}"),
@@ -246,7 +250,9 @@ def test_more_than_a_hundred_problems_are_counted_but_not_shown(
     )
     _, out, _ = run(capsys, "f.yaml")
     assert out.count("error[") == 100
-    assert out.endswith("... and 150 more\n\n250 errors in 1 file\n")
+    assert out.endswith(
+        "... and 150 more\n\n250 errors in 1 file; the policy (CBA4xx) is checked once the errors are mended\n"
+    )
 
 
 def test_concise_is_one_line_for_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cbauth.config import check
+from cbauth.config import check, load_plan
 from cbauth.config.document.doubts import doubt
+from cbauth.errors import ConfigError
 
 HEAD = "version: 1\nprofiles:\n  a: {provider: openai}\n"
 
@@ -107,3 +108,48 @@ def test_what_is_taken_over_from_a_free_key_is_read_and_reported_once_where_it_s
         "  a: {<<: *base, provider: openai}\n  b: {<<: *base, provider: openai}\n"
     )
     assert (found.code, found.line, found.column) == ("CBA121", 2, 25)
+
+
+@pytest.mark.parametrize(
+    ("lines", "spelling"),
+    [
+        ("  b: {provider: openai, models: [4.10]}", "4.10"),
+        ("  b: {provider: openai, models: [gpt-4o, 007.50]}", "007.50"),
+        ('  b: {provider: openai, models: ["*"], default_model: 4.10}', "4.10"),
+        ("  b: {provider: openai, models: [010]}", "010"),
+        ("  b: {provider: openai, models: [1e3]}", "1e3"),
+        ("  b: {provider: openai, models: [True]}", "True"),
+        ("  b:\n    provider: openai\n    models:\n      - 0x1F  # in sixteens\n", "0x1F"),
+        ("  b: {provider: 1.0}", "1.0"),
+        ("  4.10: {provider: openai}", "4.10"),
+        ("routes: {4.10: [gpt-4o]}", "4.10"),
+        ("routes: {smart: [gpt-4o, 4.10]}", "4.10"),
+        ("classify: [{provider: 4.10, kind: billing}]", "4.10"),
+    ],
+)
+def test_a_number_where_a_text_is_wanted_is_spelled_as_the_file_has_it(lines: str, spelling: str) -> None:
+    (found,) = check(f"{HEAD}{lines}\n")
+    assert found.help == f'put it in quotes: `"{spelling}"`'
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "  b: {provider: openai, metadata: {pin: 4.10}}",
+        "  b: {provider: openai, models: [&CANARY 4.10]}",
+        "providers: {b: {protocol: openai, name: 4.10}}",
+        "providers: {b: {protocol: openai, base_url: 4.10}}",
+    ],
+)
+def test_a_number_that_may_be_a_secret_is_not_spelled(lines: str) -> None:
+    (found,) = check(f"{HEAD}{lines}\n")
+    assert (found.code, found.help) == ("CBA203", "put it in quotes")
+    assert "4.1" not in repr(found)
+    assert "CANARY" not in repr(found)
+
+
+def test_a_number_of_a_mapping_has_no_spelling() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_plan({"profiles": {"a": {"provider": "openai", "models": [4.10]}}})
+    (found,) = [each for each in raised.value.diagnostics if each.severity == "error"]
+    assert (found.code, found.key, found.help) == ("CBA203", "profiles.a.models[0]", "put it in quotes")

@@ -20,6 +20,10 @@ def told(text: str) -> list[tuple[str, int | None, int | None]]:
         "#cbauth:ignore[CBA303] only over the VPN",
         "#   cbauth:   ignore [ cba303 ] - only over the VPN",
         "# cbauth: IGNORE[CBA303]: only over the VPN",
+        "# CBAUTH: ignore[CBA303] only over the VPN",
+        "# see the ticket, Cbauth: ignore[CBA303] only over the VPN",
+        "# noqa # cbauth: ignore[CBA303] only over the VPN",
+        "# (cbauth:ignore[CBA303] only over the VPN)",
     ],
 )
 @pytest.mark.parametrize("above", [False, True])
@@ -61,7 +65,15 @@ def test_an_unknown_code_gets_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize(
-    "comment", ["# cbauth: ignore", "# cbauth: ignore CBA303 x", "# cbauth: noqa", "# cbauth: ignore[] x"]
+    "comment",
+    [
+        "# cbauth: ignore",
+        "# cbauth: ignore CBA303 x",
+        "# CBAUTH: noqa",
+        "# cbauth: ignore[] x",
+        "# see the ticket, cbauth: ignore CBA303 x",
+        "# see the ticket, cbauth: ignore[ x",
+    ],
 )
 def test_a_comment_that_cannot_be_understood_is_told_and_silences_nothing(comment: str) -> None:
     assert [code for code, *_ in told(f"version: 1\nprofiles:\n  a: {HTTP} {comment}\n")] == ["CBA303", "CBA130"]
@@ -95,3 +107,26 @@ def test_the_words_of_a_comment_are_never_repeated() -> None:
 
 def test_bytes_are_read_like_text() -> None:
     assert check(f"version: 1\nprofiles:\n  a: {HTTP} # cbauth: ignore[CBA303] x\n".encode()) == []
+
+
+@pytest.mark.parametrize(
+    "comment", ["# read by cbauth: the lab", "# what cbauth: ignore means", "# mycbauth: ignore[X]"]
+)
+def test_who_only_speaks_of_cbauth_is_not_taken_at_their_word(comment: str) -> None:
+    assert [code for code, *_ in told(f"version: 1\nprofiles:\n  a: {HTTP} {comment}\n")] == ["CBA303"]
+
+
+def test_several_in_one_comment_are_all_heard() -> None:
+    comment = "# cbauth: ignore[CBA303] the VPN; cbauth: ignore[CBA214]"
+    assert told(f"version: 1\nprofiles:\n  a: {HTTP} {comment}\n") == [("CBA133", 3, 91), ("CBA131", 3, 106)]
+
+
+def test_a_comment_after_a_text_that_looks_like_one_is_heard() -> None:
+    text = f"{HTTP[:-1]}, metadata: {{note: \"x # y\", more: '# z'}}}}"
+    assert told(f"version: 1\nprofiles:\n  a: {text} # cbauth: ignore[CBA303] the VPN\n") == []
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n  \n"])
+def test_a_stale_comment_at_the_end_names_no_line_that_does_not_exist(end: str) -> None:
+    (found,) = check(f"version: 1\nprofiles:\n  a: {{provider: openai}}\n# cbauth: ignore[CBA303] gone{end}")
+    assert (found.code, found.message) == ("CBA131", "there is no CBA303 after this comment that could be ignored")

@@ -23,6 +23,7 @@ SHAPE = {
     *("unknown-keys", "nulls", "wrong-kinds", "booleans-are-not-numbers", "out-of-range", "durations", "choices"),
     *("names", "empty-lists", "models", "oauth-client", "stores", "no-profiles", "empty-profiles", "version-2"),
     *("not-a-mapping", "secret-literal", "secret-references-incomplete", "ten-mistakes", "null-profiles"),
+    "urls-with-a-fragment",
 }
 
 

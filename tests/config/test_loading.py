@@ -312,3 +312,52 @@ def test_two_problems_are_counted_in_the_first_line_and_sorted_by_place(tmp_path
         load_plan(file)
     assert str(raised.value).splitlines()[0] == f"{file} cannot be used: 3 problems"
     assert [(d.line, d.column) for d in raised.value.diagnostics] == [(3, 17), (3, 33), (4, 17)]
+
+
+MISTAKES = {
+    "CBA201": "  p@: {provider: openai, wieght: 1}\n",
+    "CBA203": "  p@: {provider: openai, models: [1.@]}\n",
+    "CBA205": "  p@: {provider: openai, weight: -1}\n",
+    "CBA210": "  p@: {provider: nobody}\n",
+    "CBA301": "  p@: {provider: openai, api_key: the-key-@}\n",
+    "CBA110": "  p@: {provider: openai} # \u202e\n",
+    "CBA111": "  a: {provider: openai}\n",
+    "CBA121": "  p@: {provider: openai, enabled: on}\n",
+}
+
+
+@pytest.mark.parametrize("count", [500, 5000])
+@pytest.mark.parametrize("code", MISTAKES)
+def test_every_problem_of_a_file_is_carried_at_once(code: str, count: int, tmp_path: Path) -> None:
+    file = tmp_path / "profiles.yaml"
+    lines = "".join(MISTAKES[code].replace("@", str(number)) for number in range(count))
+    file.write_text(f"version: 1\nprofiles:\n  a: {{provider: openai}}\n{lines}", "utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_plan(file)
+    told = [(problem.code, problem.line) for problem in raised.value.diagnostics]
+    assert told == [(code, line) for line in range(4, count + 4)]
+
+
+def test_every_problem_of_a_mapping_is_carried_at_once() -> None:
+    wrong = {f"p{number}": {"provider": "nobody"} for number in range(5000)}
+    assert len(keys_of({"version": 1, "profiles": wrong})) == 5000
+
+
+def test_as_text_a_hundred_are_told_with_the_errors_first_and_the_rest_is_counted(tmp_path: Path) -> None:
+    file = tmp_path / "profiles.yaml"
+    warned = "".join(f"  w{i}: {{provider: ollama, base_url: 'http://gpu{i}.example'}}\n" for i in range(300))
+    file.write_text(f"version: 1\nprofiles:\n{warned}  b: {{provider: nobody}}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_plan(file)
+    head, *told, error, rest = str(raised.value).splitlines()
+    assert head == f"{file} cannot be used: 1 problem"
+    assert [" warning CBA303 " in line for line in told] == [True] * 99
+    assert " error CBA210 " in error
+    assert rest == "  ... and 201 more"
+
+
+def test_of_a_file_of_mistakes_alone_ten_thousand_are_carried() -> None:
+    wrong = {f"p{number}": {"provider": "nobody"} for number in range(12_000)}
+    with pytest.raises(ConfigError, match="cannot be used: at least 10000 problems") as raised:
+        load_plan({"version": 1, "profiles": wrong})
+    assert len(raised.value.diagnostics) == 10_000

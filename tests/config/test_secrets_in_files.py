@@ -94,6 +94,13 @@ def test_a_comment_may_hold_one(before: str) -> None:
     assert secret not in repr(found)
 
 
+def test_a_comment_after_a_text_that_looks_like_one_may_hold_one_too() -> None:
+    [found] = check(
+        'version: 1\nx-note: ["a # b"] # sk-0123456789abcdefghijklmnop\nprofiles: {a: {provider: openai}}\n'
+    )
+    assert (found.code, found.line, found.column) == ("CBA301", 2, 19)
+
+
 def test_what_is_no_comment_is_told_once() -> None:
     text = "x-note: |\n  # sk-0123456789abcdefghijklmnop\nversion: 1\nprofiles: {a: {provider: openai}}\n"
     assert [(found.code, found.line) for found in check(text)] == [("CBA301", 1)]

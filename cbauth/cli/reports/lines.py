@@ -11,9 +11,10 @@ __all__ = ["as_json", "concise", "github"]
 
 
 def concise(report: Report) -> str:
-    """One line for each diagnostic."""
+    """One line for each diagnostic, and one for the rest of them."""
     lines = [str(diagnostic) for diagnostic in report.diagnostics]
-    return "".join(f"{line}\n" for line in (*lines, report.rest) if line)
+    rest = report.rest and report.rest + report.unlinted
+    return "".join(f"{line}\n" for line in (*lines, rest) if line)
 
 
 def as_json(report: Report) -> str:

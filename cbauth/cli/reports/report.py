@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cbauth.cli.console import Paint
-from cbauth.config.diagnostics import ERROR, MOST, Diagnostic, counts
+from cbauth.config.diagnostics import MOST, Diagnostic, counts
 from cbauth.config.loading import Checked
+from cbauth.errors import foremost
 
-__all__ = ["MOST_SHOWN", "Report", "Result"]
-
-MOST_SHOWN = 100
-"""Nobody reads more than this many diagnostics at a time; the rest is counted."""
+__all__ = ["Report", "Result"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,7 @@ class Report:
     def shown(self) -> list[tuple[Result, list[Diagnostic]]]:
         """Each file with those of its diagnostics that are shown: the first hundred of all, errors before warnings."""
         everything = [diagnostic for result in self.results for diagnostic in result.diagnostics]
-        if len(everything) <= MOST_SHOWN:
-            return [(result, list(result.diagnostics)) for result in self.results]
-        ranked = sorted(range(len(everything)), key=lambda index: everything[index].severity != ERROR)
-        chosen = set(ranked[:MOST_SHOWN])
+        chosen = set(foremost(everything))
         shown = []
         at = 0
         for result in self.results:
@@ -73,3 +68,9 @@ class Report:
         missing = sum(self.totals) - len(self.diagnostics)
         least = "at least " if any(len(result.diagnostics) >= MOST for result in self.results) else ""
         return f"... and {least}{missing} more" if missing else ""
+
+    @property
+    def unlinted(self) -> str:
+        """A clause for the end of a summary when errors kept a policy from being looked at; empty otherwise."""
+        waiting = any(result.checked is not None and not result.checked.linted for result in self.results)
+        return "; the policy (CBA4xx) is checked once the errors are mended" if waiting else ""

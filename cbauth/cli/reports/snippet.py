@@ -27,7 +27,9 @@ CUT = "..."
 WINDOW = 400
 """Characters of a line that are looked at on either side of the place; a line may be a mebibyte long."""
 
-_TO_CBAUTH = re.compile(r"#[ \t]*cbauth:[ \t]*(?:ignore[ \t]*(?:\[(?:[ \t,]*CBA[0-9]{3}\b)*[ \t,]*\]?[ \t]*)?)?", re.I)
+_TO_CBAUTH = re.compile(
+    r"(?:#[ \t]*|\b)cbauth:[ \t]*(?:ignore[ \t]*(?:\[(?:[ \t,]*CBA[0-9]{3}\b)*[ \t,]*\]?[ \t]*)?)?", re.I
+)
 _STRUCTURE = frozenset(" \t[]{},:-?|>")
 _OPENING = "[{(\"'?,-"
 _CLOSING = "]})\"',:"
@@ -153,9 +155,11 @@ def _between(line: str, start: int, stop: int, pieces: list[Piece]) -> bool:
 
 def _comment(line: str, at: int, stop: int, pieces: list[Piece]) -> None:
     """Add a comment to cbauth, as far as it is of its form; nothing of any other."""
-    found = _TO_CBAUTH.match(line, at, stop)
+    found = _TO_CBAUTH.search(line, at, stop)
     if found is not None:
-        pieces.append(Piece(at, found.end(), found[0].replace("\t", " ")))
+        if found.start() > at:
+            pieces += (Piece(at, at + 1, "#"), Piece(at + 1, found.start(), MASK))
+        pieces.append(Piece(found.start(), found.end(), found[0].replace("\t", " ")))
         if found.end() < stop:
             pieces.append(Piece(found.end(), stop, MASK))
 

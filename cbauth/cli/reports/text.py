@@ -52,7 +52,7 @@ def text(report: Report) -> str:
         blocks += ["\n".join(_block(diagnostic, snippets, report)) + "\n" for diagnostic in shown]
     if report.rest:
         blocks.append(report.rest + "\n")
-    return "\n".join((*blocks, _summary(report) + "\n"))
+    return "\n".join((*blocks, "\n".join(_summary(report)) + "\n"))
 
 
 def _block(diagnostic: Diagnostic, snippets: Snippets, report: Report) -> Iterator[str]:
@@ -135,13 +135,13 @@ def _place(at: Diagnostic | Place) -> str:
     return f"{named(at.path or '')}:{at.line}:{at.column}"
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report) -> list[str]:
     errors, warnings = report.totals
     files = f"{len(report.results)} file" + ("" if len(report.results) == 1 else "s")
     if not errors and not warnings:
-        return f"{report.paint('good', 'ok')}: {files} checked, nothing to mend"
+        return [f"{report.paint('good', 'ok')}: {files} checked, nothing to mend"]
     found = [_number(errors, "error"), _number(warnings, "warning")]
-    return f"{' and '.join(word for word in found if word)} in {files}"
+    return _wrapped(f"{' and '.join(word for word in found if word)} in {files}{report.unlinted}", 2, report.width)
 
 
 def _number(count: int, word: str) -> str:

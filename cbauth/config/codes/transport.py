@@ -26,9 +26,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         code="CBA303",
-        title="plain http to another machine",
-        why="Without TLS everybody on the way reads the requests and what they carry.",
-        help="Use `https://`; plain http is for this machine only.",
+        title="plain http or redis to another machine",
+        why="Without TLS everybody on the way reads the requests and what they carry, and may answer instead.",
+        help="Use `https://`, and `rediss://` for a store; without TLS is for this machine only.",
         bad='version: 1\nprofiles:\n  work: {provider: openai, base_url: "http://llm.acme.example/v1"}\n',
         good='version: 1\nprofiles:\n  work: {provider: openai, base_url: "https://llm.acme.example/v1"}\n',
         severity=WARNING,

@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 from cbauth.config.diagnostics import Diagnostic, Finding, Path, Place, Span, key_text
 from cbauth.config.document.composer import Composer, StoppedError
 from cbauth.config.document.doubts import Doubt
-from cbauth.config.document.nodes import Node, find, scalars
+from cbauth.config.document.nodes import SCALAR, Node, find, scalars
 from cbauth.config.document.pure import PureScanner
 from cbauth.config.document.syntax import explain
 from cbauth.config.document.text import MOST_BYTES, Lines, clean, decode
@@ -80,6 +80,11 @@ class Document:
         if node is self.root:
             return Span(*self.lines.position(self.root.start), *self.lines.position(self.root.start))
         return self.lines.span(node.start, node.end)
+
+    def written(self, path: Path) -> str | None:
+        """The scalar at ``path`` as it stands in the text."""
+        node = None if self.root is None else find(self.root, path)[1]
+        return self.lines.text[node.start : node.end] if node is not None and node.kind == SCALAR else None
 
     def place(self, finding: Finding) -> Diagnostic:
         """The finding with its place."""

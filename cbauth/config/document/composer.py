@@ -30,7 +30,7 @@ from cbauth.config.diagnostics import MOST, Diagnostic, Path, Place, key_text
 from cbauth.config.document.doubts import Doubt, doubt
 from cbauth.config.document.nodes import MAPPING, NO_PAIRS, SCALAR, SEQUENCE, Node
 from cbauth.config.document.scalars import LONGEST_WORD, SPECIAL, TooLongError, resolve
-from cbauth.config.document.text import FORBIDDEN, Lines
+from cbauth.config.document.text import FORBIDDEN, HALF, Lines
 from cbauth.config.privacy import names_allowed, presentable, quoted
 
 __all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
@@ -176,7 +176,7 @@ class Composer:
             self._mind_slips(first, start)
             end = self._trimmed(start, end)
         elif event.style == '"' and FORBIDDEN.search(text):
-            self._report("CBA110", start, end, "an escape stands for a character that is not allowed", "take it out")
+            value = self._unescaped(text, start, end)
         self._leaf(event.anchor, value, start, end)
 
     def _bare(self, event: Any, text: str, start: int, end: int) -> None:
@@ -226,8 +226,15 @@ class Composer:
 
     def _tagged(self, text: str, start: int, end: int) -> str:
         """The value of a scalar with a tag, which has none: whatever the tag says is not heard."""
-        self._report("CBA112", start, end, "tags are not allowed", "write the value without `!`")
+        self._report("CBA112", start, end, "tags are not allowed", "write the value without `!`; a text in quotes")
         return text
+
+    def _unescaped(self, text: str, start: int, end: int) -> str:
+        """The value of a text in which an escape stands for a forbidden character; halves of one stay escapes."""
+        halves = HALF.search(text) is not None
+        help_text = "write the character itself, or one escape such as `\\U0001F600`" if halves else "take it out"
+        self._report("CBA110", start, end, "an escape stands for a character that is not allowed", help_text)
+        return text.encode("utf-8", "backslashreplace").decode("utf-8") if halves else text
 
     def _begin(self, event: Any, mapping: bool) -> None:
         start = event.start_mark.index
@@ -325,6 +332,7 @@ class Composer:
     def _twice(self, name: str, first: Node, second: Node) -> None:
         line = self.lines.position(first.start)[0]
         again = self.lines.position(second.start)[0]
+        where = f" on line {line}" if line == again else f": on line {line} and again on line {again}"
         path = self._here(name)
         shown = quoted(name, "this key") if len(path) == len(self._stack) else "this key"
         span = self.lines.span(first.start, first.end)
@@ -332,7 +340,7 @@ class Composer:
             "CBA111",
             second.start,
             second.end,
-            f"{shown} is given twice: on line {line} and again on line {again}",
+            f"{shown} is given twice{where}",
             "keep one of them",
             path=path,
             related=(Place(message="first given here", path=self.path, **span._asdict()),),

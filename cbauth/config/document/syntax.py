@@ -7,6 +7,7 @@ swallows lines it cannot mean to is looked for first, and reported where it open
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from cbauth.config.diagnostics import Diagnostic
@@ -15,7 +16,10 @@ from cbauth.config.document.text import Lines
 __all__ = ["explain"]
 
 NO_COLON = "could not find expected ':'"
+# What the parsers say of the line after one without a colon, which they take for a text that goes on.
+_AFTER_NO_COLON = ("mapping values are not allowed", "<block mapping start>")
 
+_PLAIN_LINE = ("this line has no `key: value`", "add the colon and a space after it")
 # (what the parser says, code, message, help). The first that fits counts.
 _SAYINGS = (
     (
@@ -32,7 +36,7 @@ _SAYINGS = (
         "a value cannot begin with this character",
         "put the value in quotes",
     ),
-    (NO_COLON, "CBA104", "this line has no `key: value`", "add the colon and a space after it"),
+    (NO_COLON, "CBA104", *_PLAIN_LINE),
     (
         "expected ',' or",
         "CBA104",
@@ -128,6 +132,10 @@ def explain(error: Any, lines: Lines, path: str | None) -> Diagnostic:
         )
     if lines.text[offset : offset + 1] in ("]", "}") and "expected <block end>" in said:
         return _at(lines, path, offset, "CBA104", "this bracket closes nothing", "take it away: it is one too many")
+    if any(fragment in said for fragment in _AFTER_NO_COLON):
+        plain = _plain_line_above(lines, offset)
+        if plain is not None:
+            return _at(lines, path, plain, "CBA104", *_PLAIN_LINE)
     star = max(offset - 1, 0)
     if "expected alphabetic or numeric" in said and lines.text[star : star + 1] == "*":
         message = "an alias (`*`) needs a name"
@@ -136,6 +144,35 @@ def explain(error: Any, lines: Lines, path: str | None) -> Diagnostic:
         if fragment in said:
             return _at(lines, path, offset, code, message, help_text)
     return _at(lines, path, offset, "CBA104", "this is not valid YAML", "put values with special characters in quotes")
+
+
+def _plain_line_above(lines: Lines, offset: int) -> int | None:
+    """The offset of words above the line of ``offset`` that should be a ``key: value``, as its neighbour is."""
+    number, column = lines.position(offset)
+    line = lines.line(number)
+    indent = _indent(line, 0)
+    if _HAS_COLON.search(line[: column - 1]):
+        return None
+    plain = None
+    for above, words in _above(lines, number):
+        here = _indent(words, 0)
+        if here < indent:  # what holds them: with a text of its own, they may be more of it
+            return plain if words.endswith(":") else None
+        if here > indent or _HAS_COLON.search(words) or not words[here].isalnum():
+            return None
+        plain = lines.start(above) + here
+    return plain
+
+
+_HAS_COLON = re.compile(r":(?:\s|$)")
+
+
+def _above(lines: Lines, number: int) -> Iterator[tuple[int, str]]:
+    """The lines above ``number``, the nearest first, without comments and those that hold nothing else."""
+    for above in range(number - 1, 0, -1):
+        words = re.split(r"(?:^|\s)#", lines.line(above), maxsplit=1)[0].rstrip()
+        if words.strip():
+            yield above, words
 
 
 def unclosed(text: str, until: int) -> int | None:

@@ -7,15 +7,12 @@ import re
 from bisect import bisect_right
 from functools import cached_property
 
-from cbauth.config.diagnostics import Diagnostic, Span
+from cbauth.config.diagnostics import MOST, Diagnostic, Span
 
 __all__ = ["MOST_BYTES", "Lines", "clean", "decode"]
 
 MOST_BYTES = 1024 * 1024
 """1 MiB: no more is read."""
-
-MOST_SPOILT_LINES = 100
-"""After so many lines with forbidden characters it is no text, and nobody reads on."""
 
 STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
@@ -26,6 +23,9 @@ FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]+"
 )
+HALF = re.compile("[\ud800-\udfff]")
+"""What JSON writes two of where a character has a large number; YAML does not put them together."""
+
 _OTHER_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -93,7 +93,7 @@ def clean(text: str, path: str | None) -> tuple[str, list[Diagnostic]]:
     lines = Lines(text)
     problems: list[Diagnostic] = []
     for found in FORBIDDEN.finditer(text):
-        if len(problems) == MOST_SPOILT_LINES:
+        if len(problems) == MOST:
             break
         span = lines.span(found.start(), found.end())
         if problems and problems[-1].line == span.line:

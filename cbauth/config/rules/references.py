@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cbauth.config.diagnostics import WARNING, Finding, Path
-from cbauth.config.privacy import quoted
+from cbauth.config.privacy import KNOWN_KEYS, quoted
 from cbauth.config.providers import builtin_providers
 from cbauth.config.rules.shape import entries, mapping
 from cbauth.config.suggest import Suggestions
@@ -17,7 +17,7 @@ __all__ = ["references"]
 
 def references(data: dict[str, Any]) -> Iterator[Finding]:
     """Everything that refers to nothing, in the whole file."""
-    if "version" not in data:
+    if "version" not in data and not _misspelt("version", data):
         yield Finding("CBA217", (), "`version` is missing, 1 is assumed", "add `version: 1`", severity=WARNING)
     yield from _providers(data)
     known = _Known(data)
@@ -27,6 +27,13 @@ def references(data: dict[str, Any]) -> Iterator[Finding]:
     for place, rule in enumerate(rules if isinstance(rules, list) else []):
         if isinstance(rule, dict):
             yield from known.check(rule, ("classify", place, "provider"))
+
+
+def _misspelt(key: str, data: dict[str, Any]) -> bool:
+    """Whether some other key was probably meant to be ``key``: it is told as unknown, with the suggestion."""
+    suggestions = Suggestions()
+    strange = (name for name in data if name not in KNOWN_KEYS and not name.startswith("x-"))
+    return any(suggestions.near(name, (key,)) is not None for name in strange)
 
 
 class _Known:

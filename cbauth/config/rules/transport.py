@@ -1,4 +1,4 @@
-"""Requests and logins that everybody on the way could read."""
+"""Requests, logins and shared state that everybody on the way could read."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ ENDPOINTS = (
     "userinfo_endpoint",
 )
 _LOOPBACK = re.compile(r"(?:.+\.)?localhost\.?|127(?:\.[0-9]{1,3}){3}|::1")
+_POSSIBLE_STORE = re.compile(r"redis:[^@]*\Z")  # another is no store, or an error for what it carries
 
 
 def transport(data: dict[str, Any]) -> Iterator[Finding]:
-    """Plain ``http://`` to other machines: a warning for an API, an error for a login (RFC 6749 section 3.1)."""
+    """No TLS to other machines: a warning for an API and a store, an error for a login (RFC 6749 section 3.1)."""
     for group in ("providers", "profiles"):
         for name, entry in entries(data, group):
             if plain(entry.get("base_url")):
@@ -45,11 +46,15 @@ def transport(data: dict[str, Any]) -> Iterator[Finding]:
             if plain(uri):
                 where: Path = (*path, "redirect_uri", place) if isinstance(redirect, list) else (*path, "redirect_uri")
                 yield _warning(where, "the login returns to another machine without TLS")
+    store = mapping(data, "state").get("store")
+    if _POSSIBLE_STORE.match(str(store)) and plain(store, "redis"):
+        words = "the shared state goes to this host without TLS"
+        yield _warning(("state", "store"), words, "rediss")
 
 
-def plain(url: object) -> bool:
-    """Whether ``url`` is plain http to another machine than this one."""
-    if not isinstance(url, str) or not url.lower().startswith("http://"):
+def plain(url: object, scheme: str = "http") -> bool:
+    """Whether ``url`` leads without TLS to another machine than this one."""
+    if not isinstance(url, str) or not url.lower().startswith(f"{scheme}://"):
         return False
     try:
         host = urlsplit(url).hostname
@@ -58,5 +63,6 @@ def plain(url: object) -> bool:
     return host is not None and _LOOPBACK.fullmatch(host) is None
 
 
-def _warning(path: Path, message: str) -> Finding:
-    return Finding("CBA303", path, message, "use `https://`; plain http is for this machine only", severity=WARNING)
+def _warning(path: Path, message: str, scheme: str = "https") -> Finding:
+    help_text = f"use `{scheme}://`; plain {scheme[:-1]} is for this machine only"
+    return Finding("CBA303", path, message, help_text, severity=WARNING)

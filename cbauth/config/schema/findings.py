@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic_core import ValidationError
 
-from cbauth.config.diagnostics import MOST, Finding, Path
+from cbauth.config.diagnostics import IN_QUOTES, MOST, Finding, Path
 from cbauth.config.privacy import presentable, quoted
 from cbauth.config.schema.keys import Keys
 from cbauth.config.schema.types import kind_of
@@ -139,7 +139,7 @@ def _missing_help(name: str) -> str:
 
 def _kind_help(kind: str, value: Any) -> str | None:
     if kind == "string_type" and isinstance(value, bool | int | float):
-        return "put it in quotes"
+        return IN_QUOTES
     if kind == "list_type" and not isinstance(value, dict):
         return "write `[first, second]`"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():

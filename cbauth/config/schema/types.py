@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from cbauth.config.diagnostics import IN_QUOTES
 from cbauth.config.privacy import looks_secret, presentable
 from cbauth.config.schema.keys import Grammar
 from cbauth.plan import SecretRef
@@ -43,7 +44,7 @@ _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 DURATION = "(?=.)" + "".join(rf"(?:[0-9]+(?:\.[0-9]+)?{unit})?" for unit, _ in _UNITS)
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
-URL = r"[hH][tT][tT][pP][sS]?://[^\s]+"
+URL = r"[hH][tT][tT][pP][sS]?://[^\s#]+"
 
 _NAME = re.compile(NAME)
 _DURATION = re.compile("(?=.)" + "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit, _ in _UNITS))
@@ -53,7 +54,7 @@ _BLANK = re.compile(r"[\x00-\x20\x7f]")
 _CREDENTIAL_PARAMETER = re.compile(r"(?i)(api[-_]?)?key|(access[-_]?)?token|(client[-_]?)?secret|password|sig(nature)?")
 
 NAME_HELP = "begin with a letter or digit; go on with letters, digits, `.`, `_` and `-`, at most 64 in all"
-URL_HELP = "write `https://` and a host"
+URL_HELP = "write `https://` and a host, without `#`"
 SCOPE_HELP = "write a list with one scope in each entry"
 STORE_HELP = "write `sqlite`, `sqlite:PATH`, `memory`, `redis://HOST` or `rediss://HOST`"
 FORMS = 'write `env:NAME`, `file:PATH`, `keyring:SERVICE/USER` or `command:["prog","arg"]`'
@@ -95,7 +96,7 @@ def parse_text(value: object) -> str:
 
 def wrong_kind(wanted: str, value: object) -> PydanticCustomError:
     """The error for a value of another kind than ``wanted``."""
-    hint = "put it in quotes" if wanted == "text" and isinstance(value, bool | int | float) else None
+    hint = IN_QUOTES if wanted == "text" and isinstance(value, bool | int | float) else None
     return problem("CBA203", f"{wanted} is expected here, not {kind_of(value)}", hint)
 
 
@@ -239,6 +240,9 @@ def check_url(url: str, schemes: tuple[str, ...], wanted: str) -> None:
         raise problem("CBA302", "this URL carries a key", "take it out; give the secret as a reference in `api_key`")
     if parts.scheme not in schemes or not host:
         raise problem("CBA208", f"this is not a URL with {' or '.join(schemes)}", wanted)
+    if "#" in url:
+        help_text = "take it away; where the character itself is meant, write `%23`"
+        raise problem("CBA208", "what stands after `#` in a URL is never sent", help_text)
 
 
 def parse_redirect(value: object) -> tuple[str, ...]:
