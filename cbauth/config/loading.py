@@ -21,6 +21,7 @@ from cbauth.config.mapping import plain
 from cbauth.config.privacy import looks_secret
 from cbauth.config.source import read
 from cbauth.config.strangers import kept_at_home
+from cbauth.config.suggest import meant
 from cbauth.config.undisturbed import undisturbed
 from cbauth.errors import ConfigError
 
@@ -158,6 +159,7 @@ def _settled(findings: Sequence[Finding]) -> list[Finding]:
     What cannot be told from ASCII by looking is said first: other complaints about the same words would only confuse.
     """
     unknown = {finding.path for finding in findings if finding.code == "CBA201"}
+    misspelt = {(finding.path[:-1], finding.help) for finding in findings if finding.code == "CBA201"}
     alike = {(finding.path, finding.at_key) for finding in findings if finding.code == "CBA120"}
     shapeless = {finding.path for finding in findings if finding.code in _SHAPELESS}
     kept: dict[tuple[Any, ...], Finding] = {}
@@ -165,6 +167,8 @@ def _settled(findings: Sequence[Finding]) -> list[Finding]:
         path, code = finding.path, finding.code
         if code not in _ANYWHERE and any(path[:end] in unknown for end in range(1, len(path) + 1)):
             continue
+        if code == "CBA202" and (path[:-1], meant(str(path[-1]))) in misspelt:
+            continue  # it is there, under the other spelling
         if code in _CONFUSED and (path, finding.at_key) in alike:
             continue
         if code in _REFERRING and path in shapeless:

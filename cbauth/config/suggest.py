@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from cbauth.config.privacy import presentable
 
-__all__ = ["Suggestions", "nearest"]
+__all__ = ["Suggestions", "meant", "nearest"]
 
 MANY = 500
 """Among more choices than this none is looked for, so that a huge file stays cheap."""
@@ -30,6 +30,11 @@ def nearest(word: str, choices: Collection[str]) -> str | None:
     return by_plain[close[0]] if close else None
 
 
+def meant(name: str) -> str:
+    """The sentence that suggests a name."""
+    return f"did you mean `{name}`?"
+
+
 class Suggestions:
     """``nearest`` with a budget: a file with a hundred thousand misspelt keys does not need as many suggestions."""
 
@@ -47,7 +52,7 @@ class Suggestions:
     def help(self, word: str, choices: Collection[str], otherwise: str | None = None) -> str | None:
         """A sentence that names the nearest choice, or ``otherwise``."""
         near = self.near(word, choices)
-        return f"did you mean `{near}`?" if near is not None else otherwise
+        return meant(near) if near is not None else otherwise
 
 
 def _plain(word: str) -> str:

@@ -9,7 +9,7 @@ from cbauth.config.diagnostics import WARNING, Finding, Path
 from cbauth.config.privacy import KNOWN_KEYS, quoted
 from cbauth.config.providers import builtin_providers
 from cbauth.config.rules.shape import entries, mapping
-from cbauth.config.suggest import Suggestions
+from cbauth.config.suggest import Suggestions, meant
 from cbauth.core.models import matches
 
 __all__ = ["references"]
@@ -54,7 +54,7 @@ class _Known:
                 "CBA210",
                 path,
                 f"there is no provider {quoted(name, 'of this name')}",
-                f"did you mean `{near}`?" if near is not None else otherwise,
+                meant(near) if near is not None else otherwise,
                 related=((f"`{near}` is declared here", ("providers", near)),) if near in self._declared else (),
             )
 
