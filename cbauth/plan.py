@@ -20,7 +20,9 @@ from cbauth.core.rotation import RotationPolicy
 from cbauth.outcomes import Rule
 
 __all__ = [
+    "DATABASE_ENDINGS",
     "DEFAULT_POLICY",
+    "OAUTH_ENDPOINTS",
     "PROTECTED_PARAMETERS",
     "OAuthClient",
     "OAuthLogin",
@@ -86,6 +88,17 @@ class SecretRef:
 
     def __repr__(self) -> str:
         return f"SecretRef({str(self)!r})"
+
+
+OAUTH_ENDPOINTS = (
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "device_authorization_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+)
+"""The keys of an authorization server's addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

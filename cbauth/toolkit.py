@@ -62,7 +62,7 @@ def load(
 
     Raises ``ConfigError`` with every problem at once, each with line and column.
     """
-    plan, file = _opened(config)
+    plan, file = _resolve(config)
     toolkit = Toolkit(
         plan,
         store=store,
@@ -83,7 +83,7 @@ def load(
     return toolkit
 
 
-def _opened(config: Config | None) -> tuple[Plan, ConfigFile | None]:
+def _resolve(config: Config | None) -> tuple[Plan, ConfigFile | None]:
     """The compiled plan of whatever ``load`` accepts, and the file that it can be read from again."""
     if isinstance(config, Plan):
         return config, _file_of(config)
@@ -95,7 +95,7 @@ def _opened(config: Config | None) -> tuple[Plan, ConfigFile | None]:
     elif isinstance(config, str | Path):
         file = ConfigFile(config, trusted=True)
     else:
-        raise ConfigError(f"cannot load a {type(config).__name__}: give a path, a mapping or a plan")
+        raise ConfigError(f"cannot load a value of type {type(config).__name__}: give a path, a mapping or a plan")
     return file.load(), file
 
 
@@ -275,7 +275,7 @@ class Toolkit:
                 raise ConfigError("this toolkit was not loaded from a file: call reload(config) with what to load")
             try:
                 if config is not None or file is None:
-                    plan, file = _opened(config)
+                    plan, file = _resolve(config)
                 else:
                     plan = file.load()
                 self._run(plan)
@@ -363,7 +363,7 @@ class Toolkit:
         if last is not None:
             last.stop()
 
-    def _unwatch(self, *tokens: object) -> None:
+    def _stop_watching(self, *tokens: object) -> None:
         with self._reloading:
             for token in tokens:
                 self._listeners.pop(token, None)
@@ -375,7 +375,7 @@ class Toolkit:
 
     def close(self) -> None:
         """Watch no more; end the logins on their way; give back permits, the store and its files. Twice is fine."""
-        self._unwatch(*tuple(self._listeners))
+        self._stop_watching(*tuple(self._listeners))
         if self._leave is not None:
             self._leave()
         self._engine.close()
@@ -406,4 +406,4 @@ class Toolkit:
 def _unwatch(toolkit: weakref.ref[Toolkit], token: object) -> None:
     """End one watch, if there still is a toolkit: whoever keeps the way to end it does not keep the toolkit alive."""
     if (still_there := toolkit()) is not None:
-        still_there._unwatch(token)
+        still_there._stop_watching(token)

@@ -147,7 +147,7 @@ class Watch:
         try:
             from watchfiles import watch
         except ImportError:
-            raise ConfigError("watching a file needs a package more: pip install 'cbauth[watchfiles]'") from None
+            raise ConfigError("watching a file needs an extra package: pip install 'cbauth[watchfiles]'") from None
         stopped = threading.Event()
         self._changes = watch
         self._path = path

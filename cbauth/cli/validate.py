@@ -10,7 +10,7 @@ import click
 
 from cbauth.cli.console import Exit, Paint, emit, wants_color, warn, width
 from cbauth.cli.reports import FORMATS, written
-from cbauth.config.undisturbed import undisturbed
+from cbauth.config.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     from cbauth.config.diagnostics import Diagnostic
@@ -31,7 +31,7 @@ def validate(files: tuple[str, ...], style: str, output: str | None, strict: boo
     *.profiles.yaml; a pattern such as 'deploy/**/*.yaml' may be quoted. Exits with 0 when all is well, 1 when something
     is wrong, 2 when a file cannot be read or parsed.
     """
-    with undisturbed():  # until the report is written there is no garbage to speak of
+    with gc_paused():  # until the report is written there is no garbage to speak of
         return _validated(files, style, output, strict, color)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbauth.config.undisturbed import undisturbed
+from cbauth.config.gc_pause import gc_paused
 from cbauth.errors import ConfigError
 from cbauth.plan import DEFAULT_POLICY, Policy, Provider
 
@@ -43,7 +43,7 @@ def load_plan(source: str | os.PathLike[str] | Mapping[str, Any], *, trusted: bo
         return from_mapping(source, trusted=trusted)
     if isinstance(source, str | os.PathLike):
         return from_file(source, trusted=trusted)
-    raise ConfigError(f"cannot load a {type(source).__name__}: give the path of a profiles.yaml, or a mapping")
+    raise ConfigError(f"cannot load a value of type {type(source).__name__}: give a path or a mapping")
 
 
 def find_config(
@@ -78,7 +78,7 @@ def compile_policy(policy: Policy | Mapping[str, Any] | None) -> Policy:
     return policy_from_mapping(policy)
 
 
-@undisturbed()
+@gc_paused()
 def check(source: str | bytes, name: str | None = None) -> list[Diagnostic]:
     """Everything that is wrong with the text of a profiles.yaml, sorted by place. ``name`` is that of the file."""
     from cbauth.config.loading import check_text
@@ -101,7 +101,10 @@ def explain_code(code: str) -> str:
 
 
 def json_schema(draft: str = "2020-12") -> dict[str, Any]:
-    """The JSON Schema of profiles.yaml as plain data, for draft ``2020-12`` or ``draft-07``."""
+    """The JSON Schema of profiles.yaml as plain data, for draft ``2020-12`` or ``draft-07``.
+
+    Raises ``ConfigError`` for another draft.
+    """
     from cbauth.config.schema.export import json_schema as exported
 
     return exported(draft)

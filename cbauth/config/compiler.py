@@ -6,7 +6,6 @@ Nothing can go wrong here any more: whatever could has been reported before.
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ _KEYLESS = ("ollama", "generic")
 """Protocols whose servers may ask for no credential at all."""
 
 
-def compile_plan(file: File, *, path: Path | None, trusted: bool) -> Plan:
+def compile_plan(file: File) -> Plan:
     """The plan of a validated file."""
     providers = dict(builtin_providers())
     layers = Layers(given(file.policy))
@@ -45,8 +44,6 @@ def compile_plan(file: File, *, path: Path | None, trusted: bool) -> Plan:
         policy=layers.base,
         rules=tuple(Rule(**given(rule)) for rule in file.classify or ()),
         **_settings(file),
-        path=path,
-        trusted=trusted,
     )
 
 

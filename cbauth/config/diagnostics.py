@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cbauth.config.privacy import presentable
+from cbauth.config.privacy import CI_COMMANDS, presentable
 
 __all__ = [
     "ERROR",
@@ -144,7 +144,7 @@ def printable(text: str) -> str:
 def named(path: str) -> str:
     """A file's name as it may begin a line: without escapes, and never as what CI servers take for a command."""
     shown = printable(path)
-    return f"./{shown}" if shown.lstrip().startswith(("::", "##[", "##vso[")) else shown
+    return f"./{shown}" if shown.lstrip().startswith(CI_COMMANDS) else shown
 
 
 def counts(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:

@@ -5,7 +5,8 @@ Laws:
 1. A comment speaks of its own line, or, alone on its line, of the next line that is not a comment. Other words may
    stand before ``cbauth:``, and capitals do not count.
 2. Only warnings can be silenced. A comment that silences nothing, or cannot, is itself a warning, and those about
-   comments cannot be silenced.
+   comments cannot be silenced. Those about the policy are asked for only where
+   it was checked: in a file without errors.
 3. Only a comment counts, never a text that looks like one. Its words are never shown.
 """
 
@@ -17,9 +18,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from cbauth.config.codes import CODES
+from cbauth.config.comments import comments
 from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, counts
 from cbauth.config.document import Document, Node
-from cbauth.config.remarks import comments
 from cbauth.config.suggest import Suggestions
 
 __all__ = ["after_comments"]
@@ -28,6 +29,7 @@ __all__ = ["after_comments"]
 _SIGN = re.compile(r"(?<![^ \t])#[ \t]*cbauth:|\bcbauth:(?=[ \t]*ignore[ \t]*(?:\[|CBA[0-9]))", re.IGNORECASE)
 _BODY = re.compile(r"[ \t]*ignore[ \t]*\[([^\]\[\r\n]*)\][ \t:,;.-]*(.*)", re.IGNORECASE)
 _CODE = re.compile(r"[^\s,]+")
+POLICY = "CBA4"
 _ABOUT_COMMENTS = re.compile("CBA13[0-9]")
 
 
@@ -85,10 +87,9 @@ def after_comments(document: Document, root: Node, problems: Sequence[Diagnostic
         here = by_place.get((code.code, code.line), [])
         warnings = {index for index in here if problems[index].severity == WARNING}
         if any(problems[index].severity == ERROR for index in here):
-            told.append(
-                _told(document, code, "CBA134", f"{code.code} is an error here and cannot be ignored", "mend it")
-            )
-        elif not warnings - silenced and (sound or code.code < "CBA4"):
+            message = f"{code.code} is an error here and cannot be ignored"
+            told.append(_told(document, code, "CBA134", message, "mend what it says, and take the comment away"))
+        elif not warnings - silenced and (sound or not code.code.startswith(POLICY)):
             where = f"on line {code.line}" if code.line <= last else "after this comment"
             message = f"there is no {code.code} {where} that could be ignored"
             told.append(_told(document, code, "CBA131", message, "take it away"))

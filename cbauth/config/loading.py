@@ -13,16 +13,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbauth.config import compiler, rules, schema
+from cbauth.config import rules, schema
+from cbauth.config.compiler import compile_plan, given
 from cbauth.config.diagnostics import ERROR, MOST, WARNING, Diagnostic, Finding, counts, key_text, printable
 from cbauth.config.document import MOST_BYTES, Document, parse
 from cbauth.config.doubts import doubts, spelled
+from cbauth.config.gc_pause import gc_paused
 from cbauth.config.mapping import plain
+from cbauth.config.policies import compiled
 from cbauth.config.privacy import looks_secret
 from cbauth.config.source import read
-from cbauth.config.strangers import kept_at_home
 from cbauth.config.suggest import meant
-from cbauth.config.undisturbed import undisturbed
+from cbauth.config.untrusted import confined
 from cbauth.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Checked:
         self.linted = linted
 
 
-@undisturbed()
+@gc_paused()
 def check_text(source: str | bytes, path: str | None) -> Checked:
     """Check a text. Never raises for anything that is in it."""
     document = parse(source, path)
@@ -72,7 +74,7 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
         spoilt = {problem.line for problem in problems if problem.code == "CBA110"}
         problems += [d for d in placed if (d.line, d.column) not in taken and d.line not in spoilt]
         if document.root is not None and suspicious and looks_secret(text):
-            from cbauth.config.remarks import secrets_in_comments
+            from cbauth.config.comments import secrets_in_comments
 
             problems += islice(secrets_in_comments(document, document.root), MOST)
     linted = model is not None and not counts(problems)[0]
@@ -86,7 +88,7 @@ def check_text(source: str | bytes, path: str | None) -> Checked:
     return Checked(document, sorted(problems), None if counts(problems)[0] else plan, linted=linted)
 
 
-@undisturbed()
+@gc_paused()
 def from_file(path: str | os.PathLike[str], *, trusted: bool) -> Plan:
     """The plan of a file. Raises ``ConfigError`` with everything that is wrong."""
     return from_checked(check_text(read(path, MOST_BYTES), os.fspath(path)), path, trusted=trusted)
@@ -97,7 +99,7 @@ def from_checked(checked: Checked, path: str | os.PathLike[str], *, trusted: boo
     if checked.plan is None:
         raise _error(printable(os.fspath(path)), checked.diagnostics, path=os.fspath(path))
     plan = replace(checked.plan, path=Path(path), trusted=trusted, warnings=tuple(checked.diagnostics))
-    return plan if trusted else kept_at_home(plan)
+    return plan if trusted else confined(plan)
 
 
 def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
@@ -113,7 +115,7 @@ def from_mapping(mapping: Mapping[str, Any], *, trusted: bool) -> Plan:
     if plan is None:
         raise _error("the configuration", _unplaced(problems))
     plan = replace(plan, trusted=trusted, warnings=tuple(_unplaced(problems)))
-    return plan if trusted else kept_at_home(plan)
+    return plan if trusted else confined(plan)
 
 
 def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
@@ -125,9 +127,6 @@ def policy_from_mapping(mapping: Mapping[str, Any]) -> Policy:
         problems = _settled([*problems, *islice(rules.nulls(data), MOST)])
     if model is None or problems:
         raise _error("the policy", _unplaced(problems))
-    from cbauth.config.compiler import given
-    from cbauth.config.policies import compiled
-
     return compiled(given(model))
 
 
@@ -145,7 +144,7 @@ def _examine(data: Any, *, nulls: bool, secrets: bool, lookalikes: bool) -> tupl
 
 def _linted(data: Any, model: File) -> tuple[Plan | None, list[Finding]]:
     """The plan of a file without errors, and what its policy promises in vain; none when it cannot work at all."""
-    plan = compiler.compile_plan(model, path=None, trusted=True)
+    plan = compile_plan(model)
     by_severity: dict[str, list[Finding]] = {ERROR: [], WARNING: []}
     for finding in rules.lint(data, plan):  # many warnings must not hide that it cannot work
         if len(by_severity[finding.severity]) < MOST:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cbauth.config.diagnostics import Finding, Path
+from cbauth.config.limits import MOST_DEPTH, MOST_NODES
 
 __all__ = ["plain"]
-
-MOST_DEPTH = 64
-MOST_VALUES = 250_000
 
 
 class _TooMuchError(Exception):
@@ -23,11 +21,11 @@ def plain(value: Any) -> tuple[Any, list[Finding]]:
     Any ``Mapping`` counts as a mapping; lists and tuples as lists; subclasses of text and numbers as what they are.
     """
     findings: list[Finding] = []
-    budget = [MOST_VALUES]
+    budget = [MOST_NODES]
     try:
         return _plain(value, (), findings, budget), findings
     except _TooMuchError:
-        message = f"nested more than {MOST_DEPTH} levels deep, or more than {MOST_VALUES} values"
+        message = f"nested more than {MOST_DEPTH} levels deep, or more than {MOST_NODES} values"
         return None, [Finding("CBA114", (), message, "make it smaller; it must not contain itself")]
 
 

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cbauth.config.diagnostics import Path
 
-__all__ = ["KNOWN_KEYS", "harmless", "looks_secret", "names_allowed", "presentable", "quoted"]
+__all__ = ["CI_COMMANDS", "KNOWN_KEYS", "harmless", "looks_secret", "names_allowed", "presentable", "quoted"]
+
+CI_COMMANDS = ("::", "##[", "##vso[")
+"""What makes CI servers take a line for a command: GitHub Actions the first, Azure Pipelines the others."""
 
 LONGEST_SHOWN = 64
 SHORTEST_SECRET = len("xoxb-0123456789")
@@ -93,8 +96,7 @@ def presentable(text: str) -> bool:
         len(text) <= LONGEST_SHOWN
         and _PRINTABLE.fullmatch(text) is not None
         and text[0] not in "&!"
-        and "::" not in text
-        and "##[" not in text
+        and not any(command in text for command in CI_COMMANDS)
         and not looks_secret(text)
         and _RANDOM.search(text) is None
     )

@@ -36,12 +36,12 @@ class Directory:
         self._in_body: set[tuple[str | None, str | None]] = set()
         self._lock = threading.Lock()
 
-    def adopt(self, bus: EventBus, plan: Plan, client: Callable[[OAuthClient], OAuthClient]) -> None:
-        """Serve ``plan`` instead of the last one of the toolkit with this bus; ``client`` is done to all its clients.
+    def adopt(self, bus: EventBus, plan: Plan, prepare: Callable[[OAuthClient], OAuthClient]) -> None:
+        """Serve ``plan`` instead of the last one of the toolkit with this bus; ``prepare`` is done to all its clients.
 
         Of two toolkits that have a profile of the same name the later one decides.
         """
-        targets = {name: replace(one, client=client(one.client)) for name, one in targets_of(plan).items()}
+        targets = {name: replace(one, client=prepare(one.client)) for name, one in targets_of(plan).items()}
         with self._lock:
             self._plans[bus] = targets
 
@@ -53,12 +53,14 @@ class Directory:
 
     @property
     def _planned(self) -> Mapping[str, Target]:
+        # made anew each time: a toolkit that is collected takes its plan along
         return {name: target for plan in list(self._plans.values()) for name, target in plan.items()}
 
     def configure(self, target: Target) -> None:
         """Serve a target that was described in Python; it wins over one of the same id in the plan."""
-        self._configured = {name: one for name, one in self._configured.items() if name != target.id}
-        self._configured[target.id] = target
+        with self._lock:
+            others = {name: one for name, one in self._configured.items() if name != target.id}
+            self._configured = {**others, target.id: target}  # whole at once: it is read without the lock
 
     def find(self, name: str) -> Target | None:
         """The target with this id."""

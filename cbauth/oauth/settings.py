@@ -1,4 +1,4 @@
-"""What callers hand in, looked at before it is used: one clear ``ConfigError`` instead of a puzzle further in."""
+"""What callers hand in, looked at before it is used: one clear error instead of a puzzle further in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from cbauth.config.suggest import nearest
 from cbauth.errors import ConfigError, LoginError
 from cbauth.oauth.credentials import CredentialStore, MemoryCredentials, open_credentials
 from cbauth.oauth.loopback.callback import Place
-from cbauth.oauth.targets import ENDPOINTS
-from cbauth.plan import PROTECTED_PARAMETERS, OAuthClient
+from cbauth.plan import OAUTH_ENDPOINTS, PROTECTED_PARAMETERS, OAuthClient
 from cbauth.secrets import Given, Secret
 
 __all__ = ["a_function", "a_number", "a_port", "a_secret", "an_address", "at_port", "client_from", "open_store"]
 
 METHODS = ("load", "save", "delete", "all", "lock", "mark", "marked")
-FURTHER = (*ENDPOINTS, "extra_params", "refresh_before")
+FURTHER = (*OAUTH_ENDPOINTS, "extra_params", "refresh_before")
 
 
 def a_port(value: object) -> int | None:
@@ -30,11 +29,11 @@ def a_port(value: object) -> int | None:
     raise ConfigError(f"port has to be a number from 0 (any free one) to 65535, not {value!r}")
 
 
-def a_number(value: object, what: str, least: float = 0.0) -> float:
+def a_number(value: object, what: str) -> float:
     """``value``, if it is a length of time in seconds."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= least:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
         return float(value)
-    raise ConfigError(f"{what} has to be a number of seconds, not {value!r}")
+    raise ConfigError(f"{what} has to be a number of seconds, 0 or more, not {value!r}")
 
 
 def an_address(url: object) -> Secret:
@@ -91,7 +90,7 @@ def client_from(provider_id: str, known: OAuthClient, client_id: object, setting
     given = {name: value for name, value in settings.items() if value is not None}
     changes: dict[str, Any] = {"client_id": client_id}
     for name, value in given.items():
-        if name in ENDPOINTS:
+        if name in OAUTH_ENDPOINTS:
             changes[name] = allow(_text(value, name), f"{name} of provider {provider_id}")
         elif name == "redirect_uri":
             changes["redirect_uris"] = _redirects(value)

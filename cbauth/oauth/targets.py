@@ -19,19 +19,10 @@ from urllib.parse import urlsplit
 
 from cbauth.config import builtin_providers
 from cbauth.errors import ConfigError
-from cbauth.plan import OAuthClient, OAuthLogin, Plan, Profile, Provider
+from cbauth.plan import OAUTH_ENDPOINTS, OAuthClient, OAuthLogin, Plan, Profile, Provider
 from cbauth.secrets import Source, source_for
 
 __all__ = ["Target", "origin_of", "sends_home", "targets_of"]
-
-ENDPOINTS = (
-    "issuer",
-    "authorization_endpoint",
-    "token_endpoint",
-    "device_authorization_endpoint",
-    "revocation_endpoint",
-    "userinfo_endpoint",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +122,7 @@ def sends_home(provider: Provider, base_url: str | None) -> bool:
     if own is None or own.base_url is None or base_url is None or origin_of(base_url) != origin_of(own.base_url):
         return False
     ours, theirs = own.oauth or OAuthClient(), provider.oauth or OAuthClient()
-    return all(getattr(ours, name) == getattr(theirs, name) for name in ENDPOINTS)
+    return all(getattr(ours, name) == getattr(theirs, name) for name in OAUTH_ENDPOINTS)
 
 
 def origin_of(url: str | None) -> str:

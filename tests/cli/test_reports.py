@@ -348,7 +348,8 @@ def test_keys_and_values_never_become_commands_or_escapes(style: str, capsys: py
     text = (
         "version: 1\nprofiles:\n"
         '  "a ::error::pwned": {provider: "::error::pwned", "\\e[31m": 1, "%0A::error::pwned": 2}\n'
-        "routes: {'##[error]pwned': [a]}\n"
+        "routes: {'##[error]pwned': [a], '##vso[task.complete]pwned': [a]}\n"
+        'policy: {breaker: {scope: "##vso[task.setvariable]pwned", mode: "##[error]pwned"}}\n'
     )
     _, out = run(capsys, text, "--format", style)
     assert "pwned" not in out

@@ -11,6 +11,7 @@ import pytest
 
 from cbauth.config import json_schema
 from cbauth.config.document import parse
+from cbauth.errors import ConfigError
 from tests.config.corpus import HERE, INVALID, VALID
 
 SCHEMAS = HERE.parents[1] / "schemas"
@@ -101,3 +102,8 @@ def test_the_defaults_are_those_of_the_plan() -> None:
     assert definitions["RetryKeys"]["properties"]["backoff"]["default"]["initial"] == "500ms"
     assert definitions["OAuthKeys"]["properties"]["redirect_uri"]["default"] == "http://127.0.0.1/callback"
     assert definitions["StateKeys"]["properties"]["store"]["default"] == "sqlite"
+
+
+def test_a_draft_that_there_is_not_is_one_clear_error() -> None:
+    with pytest.raises(ConfigError, match="no JSON Schema for draft '2019-09': there are 2020-12 and draft-07"):
+        json_schema("2019-09")

@@ -79,7 +79,7 @@ class TestLoad:
             cbauth.load("nowhere.yaml")
 
     def test_something_else_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match="cannot load a int"):
+        with pytest.raises(ConfigError, match="cannot load a value of type int"):
             cbauth.load(5)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("model", ["", None, 7])

@@ -31,12 +31,10 @@ from cbauth.config.document.doubts import Doubt, doubt
 from cbauth.config.document.nodes import MAPPING, NO_PAIRS, SCALAR, SEQUENCE, Node
 from cbauth.config.document.scalars import LONGEST_WORD, SPECIAL, TooLongError, resolve
 from cbauth.config.document.text import FORBIDDEN, HALF, Lines
+from cbauth.config.limits import MOST_DEPTH, MOST_NODES
 from cbauth.config.privacy import names_allowed, presentable, quoted
 
-__all__ = ["MOST_DEPTH", "MOST_NODES", "Composer"]
-
-MOST_DEPTH = 64
-MOST_NODES = 250_000
+__all__ = ["Composer"]
 
 _AS_TEXT = re.compile(r"(?:&\S+\s+)?!(?:\s|\Z)")
 # What libyaml takes and the pure parser does not: tags of another form, or with a tab after them; a comment or tab

@@ -11,12 +11,12 @@ from itertools import chain
 from typing import Any
 
 from cbauth.config.diagnostics import Finding
-from cbauth.config.rules.answers import unreached_rules
 from cbauth.config.rules.case import Case
-from cbauth.config.rules.chances import all_disabled, idle_words, never_chosen, unused_providers, weightless
+from cbauth.config.rules.classification import unreached_rules
 from cbauth.config.rules.fallbacks import fallbacks
-from cbauth.config.rules.lengths import lengths, mixed_breakers
 from cbauth.config.rules.logins import relative_commands, shared_secrets, without_pkce
+from cbauth.config.rules.numbers import lengths, mixed_breakers
+from cbauth.config.rules.reachability import all_disabled, idle_words, never_chosen, unused_providers, weightless
 from cbauth.config.rules.wildcards import equal_wildcards, hidden_wildcards
 from cbauth.plan import Plan
 

@@ -9,17 +9,10 @@ from urllib.parse import urlsplit
 
 from cbauth.config.diagnostics import WARNING, Finding, Path
 from cbauth.config.rules.shape import entries, mapping
+from cbauth.plan import OAUTH_ENDPOINTS
 
 __all__ = ["transport"]
 
-ENDPOINTS = (
-    "issuer",
-    "authorization_endpoint",
-    "token_endpoint",
-    "device_authorization_endpoint",
-    "revocation_endpoint",
-    "userinfo_endpoint",
-)
 _LOOPBACK = re.compile(r"(?:.+\.)?localhost\.?|127(?:\.[0-9]{1,3}){3}|::1")
 _POSSIBLE_STORE = re.compile(r"redis:[^@]*\Z")  # another is no store, or an error for what it carries
 
@@ -33,7 +26,7 @@ def transport(data: dict[str, Any]) -> Iterator[Finding]:
     for name, provider in entries(data, "providers"):
         client = mapping(provider, "oauth")
         path = ("providers", name, "oauth")
-        for key in ENDPOINTS:
+        for key in OAUTH_ENDPOINTS:
             if plain(client.get(key)):
                 yield Finding(
                     "CBA304",

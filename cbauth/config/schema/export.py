@@ -15,6 +15,7 @@ from cbauth.config.providers import builtin_providers
 from cbauth.config.schema import models
 from cbauth.config.schema.keys import Keys
 from cbauth.config.schema.types import Duration, duration_text
+from cbauth.errors import ConfigError
 from cbauth.plan import DEFAULT_POLICY, OAuthClient, Plan, Profile
 
 __all__ = ["DRAFTS", "json_schema"]
@@ -27,7 +28,9 @@ IDS: Mapping[str, str] = {"2020-12": "profiles.schema.json", "draft-07": "profil
 
 
 def json_schema(draft: str = "2020-12") -> dict[str, Any]:
-    """The schema as plain data. ``draft`` is a key of ``DRAFTS``."""
+    """The schema as plain data. Raises ``ConfigError`` for a ``draft`` that is no key of ``DRAFTS``."""
+    if draft not in DRAFTS:
+        raise ConfigError(f"there is no JSON Schema for draft {draft!r}: there are {' and '.join(DRAFTS)}")
     schema = models.File.model().model_json_schema()
     _defaults(schema)
     schema = _tidy(schema)

@@ -24,8 +24,6 @@ _MISSING = object()
 
 # What pydantic calls it, and what was wanted, in a person's words.
 _WANTED = {
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
     "dict_type": "a mapping",
     "list_type": "a list",
     "string_type": "text",
@@ -148,7 +146,7 @@ def _kind_help(kind: str, value: Any) -> str | None:
         return "write it without quotes" if _is_number(value) else "write a number, without quotes"
     if kind == "bool_type" and isinstance(value, str):
         return "write `true` or `false`, without quotes"
-    if kind in ("model_type", "dict_type") and not isinstance(value, list | dict):
+    if kind == "dict_type" and not isinstance(value, list | dict):
         return "write `key: value` on the following lines, indented"
     return None
 

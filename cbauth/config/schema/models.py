@@ -107,7 +107,8 @@ class CooldownKeys(Keys):
     """Rests after refusals that are about the credential: rate limits, spent credit, bad keys."""
 
     preset: Literal["adaptive", "classic"] | None = key(
-        "Where the ladders start from; the other keys override it. `classic` is 1m, 5m, 25m, 1h for every failure.",
+        "Where the ladders start from; the other keys override it. `classic` is 1m, 5m, 25m, 1h for every failure, "
+        "but for spent credit 5h, 10h, 20h, 24h.",
         "classic",
     )
     rate_limit: LadderKeys | None = key("After a rate limit.", {"base": "30s", "factor": 2, "cap": "5m"})

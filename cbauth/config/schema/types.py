@@ -37,6 +37,7 @@ __all__ = [
 LONGEST_DURATION = 10 * 365 * 86400
 LONGEST_TEXT = 4096
 LONGEST_MODEL = 256
+LONGEST_WRITTEN_DURATION = 256
 MOST_ARGUMENTS = 64
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
@@ -56,6 +57,7 @@ _CREDENTIAL_PARAMETER = re.compile(r"(?i)(api[-_]?)?key|(access[-_]?)?token|(cli
 NAME_HELP = "begin with a letter or digit; go on with letters, digits, `.`, `_` and `-`, at most 64 in all"
 URL_HELP = "write `https://` and a host, without `#`"
 SCOPE_HELP = "write a list with one scope in each entry"
+DURATION_HELP = "write `500ms`, `30s`, `5m`, `1h`, `2d`, `1h30m`, or a number of seconds"
 STORE_HELP = "write `sqlite`, `sqlite:PATH`, `memory`, `redis://HOST` or `rediss://HOST`"
 FORMS = 'write `env:NAME`, `file:PATH`, `keyring:SERVICE/USER` or `command:["prog","arg"]`'
 
@@ -84,7 +86,7 @@ def kind_of(value: object) -> str:
 
 
 def parse_text(value: object) -> str:
-    """Any text that is not empty, without control characters."""
+    """Any text that is not empty nor too long. What may not stand in a file is seen before, in ``document``."""
     if type(value) is not str:
         raise wrong_kind("text", value)
     if not value.strip():
@@ -124,20 +126,17 @@ def parse_name(value: object) -> str:
 def parse_duration(value: object) -> float:
     """A length of time in seconds, from text like ``1h30m`` or a number of seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise problem("CBA203", f"a duration is expected here, not {kind_of(value)}", _DURATION_HELP)
+        raise problem("CBA203", f"a duration is expected here, not {kind_of(value)}", DURATION_HELP)
     if isinstance(value, str):
-        found = _DURATION.fullmatch(value) if len(value) <= LONGEST_MODEL else None
+        found = _DURATION.fullmatch(value) if len(value) <= LONGEST_WRITTEN_DURATION else None
         if found is None:
             raise problem("CBA207", _not_a_duration(value), _duration_hint(value))
         seconds = sum(float(part) * unit for part, (_, unit) in zip(found.groups(), _UNITS, strict=True) if part)
     else:
         seconds = value
     if not 0 <= seconds <= LONGEST_DURATION:  # not a number, too, is on neither side
-        raise problem("CBA207", "a duration is between 0 and ten years", _DURATION_HELP)
+        raise problem("CBA207", "a duration is between 0 and ten years", DURATION_HELP)
     return float(seconds)
-
-
-_DURATION_HELP = "write `500ms`, `30s`, `5m`, `1h`, `2d`, `1h30m`, or a number of seconds"
 
 
 def _not_a_duration(value: str) -> str:
@@ -154,7 +153,7 @@ def _duration_hint(value: str) -> str:
         near += "s"
     if len(near) <= 16 and _DURATION.fullmatch(near):
         return f"did you mean `{near}`?"
-    return _DURATION_HELP
+    return DURATION_HELP
 
 
 def duration_text(seconds: float) -> str:
@@ -225,8 +224,8 @@ def parse_url(value: object) -> str:
     return url
 
 
-def check_url(url: str, schemes: tuple[str, ...], wanted: str) -> None:
-    """Raise the problem with ``url``, if there is one."""
+def check_url(url: str, schemes: tuple[str, ...], wanted: str, instead: str | None = None) -> None:
+    """Raise the problem with ``url``, if there is one; ``instead`` says where a secret in it belongs."""
     if _BLANK.search(url):
         raise problem("CBA208", "a URL has no blanks", wanted)
     try:
@@ -235,9 +234,13 @@ def check_url(url: str, schemes: tuple[str, ...], wanted: str) -> None:
     except ValueError:
         raise problem("CBA208", "this is not a URL", wanted) from None
     if "@" in parts.netloc:
-        raise problem("CBA302", "this URL carries a user or password", "take it out; give the secret as a reference")
+        raise problem(
+            "CBA302", "this URL carries a user or password", instead or "take it out; give the secret as a reference"
+        )
     if any(_CREDENTIAL_PARAMETER.fullmatch(name) for name, _ in parse_qsl(parts.query)) or looks_secret(url):
-        raise problem("CBA302", "this URL carries a key", "take it out; give the secret as a reference in `api_key`")
+        raise problem(
+            "CBA302", "this URL carries a key", instead or "take it out; give the secret as a reference in `api_key`"
+        )
     if parts.scheme not in schemes or not host:
         raise problem("CBA208", f"this is not a URL with {' or '.join(schemes)}", wanted)
     if "#" in url:
@@ -257,7 +260,11 @@ def parse_model(value: object) -> str:
     """A model's name, or with ``*`` a pattern of names."""
     model = parse_text(value)
     if len(model) > LONGEST_MODEL or model != model.strip() or any(ord(char) < 32 for char in model):
-        raise problem("CBA208", "this is not a model name", "at most 256 characters, no blanks around them")
+        raise problem(
+            "CBA208",
+            "this is not a model name",
+            f"write at most {LONGEST_MODEL} characters, without blanks around them",
+        )
     return model
 
 
@@ -294,17 +301,10 @@ def parse_store(value: object) -> str:
             return store
         raise problem("CBA209", "this `env:` reference is not complete", "write `env:` and a variable's name")
     if store.startswith(("redis:", "rediss:")):
-        try:
-            check_url(store, ("redis", "rediss"), wanted)
-            database = store.partition("://")[2].partition("?")[0].partition("/")[2]
-            if database and not database.isdecimal():
-                raise problem("CBA208", "a Redis database is a number", "write `redis://HOST:PORT/0`")
-        except PydanticCustomError as error:
-            if error.type == "CBA302":
-                raise problem(
-                    "CBA302", "this URL carries a user or password", "put the URL into a variable: `env:REDIS_URL`"
-                ) from None
-            raise
+        check_url(store, ("redis", "rediss"), wanted, instead="put the URL into a variable: `env:REDIS_URL`")
+        database = store.partition("://")[2].partition("?")[0].partition("/")[2]
+        if database and not database.isdecimal():
+            raise problem("CBA208", "a Redis database is a number", "write `redis://HOST:PORT/0`")
         return store
     raise problem("CBA208", "this is not a store", wanted)
 
@@ -322,7 +322,7 @@ Duration = Annotated[
     Grammar(
         parse_duration,
         {
-            **_text(DURATION, _DURATION_HELP),
+            **_text(DURATION, DURATION_HELP),
             "type": ["string", "number"],
             "minimum": 0,
             "maximum": LONGEST_DURATION,

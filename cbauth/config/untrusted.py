@@ -9,12 +9,12 @@ from pathlib import Path
 
 from cbauth.plan import DATABASE_ENDINGS, Plan
 
-__all__ = ["kept_at_home"]
+__all__ = ["confined"]
 
 _log = logging.getLogger("cbauth.config")
 
 
-def kept_at_home(plan: Plan) -> Plan:
+def confined(plan: Plan) -> Plan:
     """The plan with the default stores in the place of those that an untrusted one may not choose; tells which.
 
     Memory is no place, and a database in the file's own folder came, or comes, with the file. Any other path may be

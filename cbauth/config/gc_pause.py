@@ -14,11 +14,11 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["undisturbed"]
+__all__ = ["gc_paused"]
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Let the garbage collector rest meanwhile, if it was at work."""
     working = gc.isenabled()
     gc.disable()
