@@ -43,7 +43,8 @@ def load_plan(source: str | os.PathLike[str] | Mapping[str, Any], *, trusted: bo
         return from_mapping(source, trusted=trusted)
     if isinstance(source, str | os.PathLike):
         return from_file(source, trusted=trusted)
-    raise ConfigError(f"cannot load a value of type {type(source).__name__}: give a path or a mapping")
+    kind = type(source).__name__
+    raise ConfigError(f"cannot load a value of type {kind}: give the path of a profiles.yaml, or a mapping")
 
 
 def find_config(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cbauth.config.diagnostics import IN_QUOTES, Finding, Path
 from cbauth.config.document import Document, scalars
 from cbauth.config.document.doubts import Doubt
-from cbauth.config.privacy import harmless, names_allowed, presentable
+from cbauth.config.privacy import harmless, is_free, names_allowed, presentable
 
 __all__ = ["doubts", "spelled"]
 
@@ -28,7 +28,7 @@ def doubts(document: Document) -> Iterator[Finding]:
         found = document.doubtful.get(node.start)
         if found is None or node.start in seen or path[-2:] == ("breaker", "mode"):
             continue  # a breaker's mode may be `off`, and takes no truth value or number
-        if any(isinstance(part, str) and part[:2] == "x-" for part in path):
+        if any(map(is_free, path)):
             continue
         seen.add(node.start)
         text = document.lines.text[node.start : node.end]

@@ -13,15 +13,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cbauth.core.cooldown import PRESETS, CooldownPolicy
+from cbauth.core.cooldown import LADDERS, PRESETS, CooldownPolicy
 from cbauth.plan import DEFAULT_POLICY, Policy
 
 __all__ = ["Layers", "compiled", "merged"]
 
 Written = Mapping[str, Any]
 """A policy as validated plain data: only the keys that were given, durations in seconds."""
-
-_LADDERS = ("rate_limit", "billing", "auth", "transient")
 
 
 def merged(below: Written, above: Written) -> Written:
@@ -75,7 +73,7 @@ def compiled(written: Written) -> Policy:
 
 def _cooldown(written: dict[str, Any], default: CooldownPolicy) -> CooldownPolicy:
     preset = PRESETS[written.pop("preset", default.preset)]
-    for name in _LADDERS:
+    for name in LADDERS:
         if name in written:
             written[name] = replace(getattr(preset, name), **written[name])
     return replace(preset, **written)

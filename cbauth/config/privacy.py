@@ -13,10 +13,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cbauth.core.cooldown import LADDERS
+
 if TYPE_CHECKING:
     from cbauth.config.diagnostics import Path
 
-__all__ = ["CI_COMMANDS", "KNOWN_KEYS", "harmless", "looks_secret", "names_allowed", "presentable", "quoted"]
+__all__ = ["CI_COMMANDS", "KNOWN_KEYS", "harmless", "is_free", "looks_secret", "names_allowed", "presentable", "quoted"]
 
 CI_COMMANDS = ("::", "##[", "##vso[")
 """What makes CI servers take a line for a command: GitHub Actions the first, Azure Pipelines the others."""
@@ -69,7 +71,6 @@ _POLICY = {
     "cooldown": {"preset", "retry_after_cap"},
     "retry": {"attempts", "max_wait"},
 }
-_LADDERS = {"rate_limit", "billing", "auth", "transient"}
 _STEPS = {"base", "initial", "factor", "cap", "jitter", "scope"}
 _PROFILE = {"provider", "models", "default_model", "priority", "weight", "enabled"}
 
@@ -78,7 +79,7 @@ KNOWN_KEYS = frozenset(
     | {"name", "protocol", "base_url", "oauth", "api_key", "metadata", "account", "status", "match", "kind"}
     | {"issuer", "authorization_endpoint", "token_endpoint", "device_authorization_endpoint", "revocation_endpoint"}
     | {"userinfo_endpoint", "client_id", "client_secret", "scopes", "redirect_uri", "refresh_before", "extra_params"}
-    | {"backoff"}.union(_POLICY, *_POLICY.values(), _LADDERS, _STEPS, _PROFILE)
+    | {"backoff"}.union(_POLICY, *_POLICY.values(), LADDERS, _STEPS, _PROFILE)
 )
 """The words of the format: harmless wherever they stand before a colon, even in a text that cannot be parsed."""
 
@@ -100,6 +101,11 @@ def presentable(text: str) -> bool:
         and not looks_secret(text)
         and _RANDOM.search(text) is None
     )
+
+
+def is_free(key: object) -> bool:
+    """Whether a key is for the user's own use: what stands under it is not checked."""
+    return isinstance(key, str) and key.startswith("x-")
 
 
 def quoted(text: str, otherwise: str) -> str:
@@ -144,7 +150,7 @@ def _harmless_keys(path: Path) -> bool:
         case (str(part),):
             return part in _POLICY
         case ("cooldown", str(part)):
-            return part in _LADDERS
+            return part in LADDERS
     return path == ("retry", "backoff")
 
 
@@ -153,7 +159,7 @@ def _harmless_policy(path: Path) -> bool:
         case (str(part), str(field)):
             return field in _POLICY.get(part, ())
         case ("cooldown", str(ladder), str(step)):
-            return ladder in _LADDERS and step in _STEPS
+            return ladder in LADDERS and step in _STEPS
         case ("retry", "backoff", str(step)):
             return step in _STEPS
     return False

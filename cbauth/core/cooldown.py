@@ -58,6 +58,10 @@ class Ladder(Backoff):
     scope: str = "profile"
 
 
+LADDERS = ("rate_limit", "billing", "auth", "transient")
+"""The ladders of a policy, by the keys of the file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CooldownPolicy:
     """One ladder per kind of refusal. Lengths in seconds.

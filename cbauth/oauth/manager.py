@@ -51,6 +51,10 @@ class OAuthManager:
     seconds. ``port``: where to listen for callbacks, for providers configured here whose redirect URI names none.
     ``login_timeout``: seconds until a login that nobody finishes ends. ``refresh_before``: seconds before their end at
     which tokens are renewed, never more than a tenth of their life. ``sleep`` waits between two tries.
+
+    Raises ``ConfigError`` for what makes no sense, ``StoreError`` when ``path`` or ``store`` cannot be used. So does
+    every method that is given a profile or provider that nobody can log in to, or one of a file that is not trusted
+    (``ConfigError``).
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cbauth.config.diagnostics import Finding, Path
-from cbauth.config.privacy import harmless, names_allowed, presentable
+from cbauth.config.privacy import harmless, is_free, names_allowed, presentable
 
 __all__ = ["lookalikes", "twin"]
 
@@ -50,7 +50,7 @@ def lookalikes(data: Any) -> Iterator[Finding]:
         if isinstance(value, dict):
             for key, item in value.items():
                 inner = (*path, key)
-                if key[:2] == "x-":
+                if is_free(key):
                     continue
                 if not key.isascii() and names_allowed(path):
                     yield from _finding(inner, key, at_key=True)

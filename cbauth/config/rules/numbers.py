@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cbauth.config.diagnostics import WARNING, Finding, Path
 from cbauth.config.rules.case import Case, Site, called, seconds
 from cbauth.core.backoff import Backoff
+from cbauth.core.cooldown import LADDERS
 from cbauth.plan import DEFAULT_POLICY, Profile
 
 __all__ = ["lengths", "mixed_breakers"]
@@ -17,8 +18,6 @@ LONG_CALL = 60.0
 """Seconds. Long answers, and reasoning before them, take as much and more."""
 FASTEST = 10.0
 """Failures a second. No single credential sees more of them for long."""
-
-LADDERS = ("rate_limit", "billing", "auth", "transient")
 
 
 def lengths(case: Case) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cbauth.config.diagnostics import WARNING, Finding, Path
-from cbauth.config.privacy import KNOWN_KEYS, quoted
+from cbauth.config.privacy import KNOWN_KEYS, is_free, quoted
 from cbauth.config.providers import builtin_providers
 from cbauth.config.rules.shape import entries, mapping
 from cbauth.config.suggest import Suggestions, meant
@@ -32,7 +32,7 @@ def references(data: dict[str, Any]) -> Iterator[Finding]:
 def _misspelt(key: str, data: dict[str, Any]) -> bool:
     """Whether some other key was probably meant to be ``key``: it is told as unknown, with the suggestion."""
     suggestions = Suggestions()
-    strange = (name for name in data if name not in KNOWN_KEYS and not name.startswith("x-"))
+    strange = (name for name in data if name not in KNOWN_KEYS and not is_free(name))
     return any(suggestions.near(name, (key,)) is not None for name in strange)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cbauth.config.diagnostics import Finding
+from cbauth.config.privacy import is_free
 from cbauth.config.rules.shape import walk
 
 __all__ = ["nulls"]
@@ -14,7 +15,7 @@ __all__ = ["nulls"]
 def nulls(data: Any) -> Iterator[Finding]:
     """``null``, written or left out after a colon: no key takes it. Free ``x-…`` keys may."""
     for path, value, _ in walk(data):
-        if value is None and not any(isinstance(part, str) and part.startswith("x-") for part in path):
+        if value is None and not any(map(is_free, path)):
             yield Finding(
                 "CBA203",
                 path,

@@ -43,6 +43,8 @@ from pydantic_core.core_schema import (
     typed_dict_schema,
 )
 
+from cbauth.config.privacy import is_free
+
 if TYPE_CHECKING:
     from pydantic import BaseModel, GetCoreSchemaHandler
 
@@ -130,7 +132,7 @@ class Keys:
     def validate(cls, data: Any) -> Self:
         """The mapping ``data``, checked. Raises a ``ValidationError`` with all that is wrong with it."""
         if type(data) is dict and not data.keys() <= cls.model_fields.keys():
-            data = {name: value for name, value in data.items() if not (type(name) is str and name.startswith("x-"))}
+            data = {name: value for name, value in data.items() if not is_free(name)}
         return cls(cls._validator().validate_python(data))
 
     @classmethod
