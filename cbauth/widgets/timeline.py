@@ -5,50 +5,54 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections import deque
 from collections.abc import Callable
 
 from cbauth.display import Snapshot
-from cbauth.display.svg import timeline_html
+from cbauth.display.svg import still_html
+from cbauth.display.timeline import History
 from cbauth.display.timeline import Timeline as Shown
-from cbauth.display.timeline import timeline
 from cbauth.events import Event
 from cbauth.toolkit import Toolkit
 
 __all__ = ["Recorder", "Timeline"]
 
-MOST = 2000
-"""Events that are remembered."""
-
 _numbers = itertools.count(1)
 
 
 class Recorder:
-    """Remembers the events of a toolkit. ``told`` is called after each, in the thread that it happened in."""
+    """Remembers what the events of a toolkit say. ``told`` is called after each, in the thread that it happened in.
 
-    def __init__(self, toolkit: Toolkit, told: Callable[[Event], object] | None = None) -> None:
+    ``window``: the seconds that are drawn at most; ``None`` for all since it was made.
+    """
+
+    def __init__(
+        self, toolkit: Toolkit, told: Callable[[Event], object] | None = None, window: float | None = None
+    ) -> None:
         self._told = told
         self._lock = threading.Lock()
-        self._events: deque[Event] = deque(maxlen=MOST)
+        self._window = window
+        self._history = History(window)
         self.count = 0
-        self.begun_at = toolkit.snapshot().at
+        self.begun_at = self._first_at = toolkit.snapshot().at
         self.name = f"cbauth-{os.getpid()}-{next(_numbers)}"
         self.close = toolkit.on("*", self._heard)
 
     def _heard(self, event: Event) -> None:
         with self._lock:
-            self._events.append(event)
+            self._history.add(event)
+            self._first_at = min(self._first_at, event.at)
             self.count += 1
         if self._told is not None:
             self._told(event)
 
-    def shown(self, look: Snapshot, window: float | None = None) -> Shown:
-        """What is drawn at that look: the last ``window`` seconds, or everything since the first event."""
-        with self._lock:
-            events = tuple(self._events)
+    def shown(self, look: Snapshot) -> Shown:
+        """What is drawn at that look: the window, which begins with a quarter of its length, or everything."""
         now, profiles = look.at, {row.profile_id: row.provider_id for row in look.rows}
-        start = min([self.begun_at, *(event.at for event in events)]) if window is None else now - window
-        return timeline(events, profiles, start=start, now=max(now, start + 1.0))
+        with self._lock:
+            start = self._first_at
+            if self._window is not None:
+                start = now - min(self._window, max(self._window / 4, now - self.begun_at))
+            return self._history.shown(profiles, start=start, now=max(now, start + 1.0))
 
 
 class Timeline:
@@ -72,4 +76,4 @@ class Timeline:
         return f"<Timeline: {self._shown().summary}>"
 
     def _repr_html_(self) -> str:
-        return timeline_html(self._shown(), self._recorder.name)
+        return still_html(self._shown())

@@ -318,7 +318,7 @@ def test_a_timeline_records_until_it_is_closed(toolkit: cbauth.Toolkit) -> None:
     timeline = Timeline(toolkit)
     fail(toolkit)
     assert repr(timeline) == "<Timeline: 2 tries, 1 failure, 1 failover.>"
-    assert '<svg role="img"' in timeline._repr_html_()
+    assert '<img alt="Recent calls by profile: 2 tries, 1 failure, 1 failover."' in timeline._repr_html_()
     timeline.close()
     fail(toolkit)
     assert "2 tries" in repr(timeline)
