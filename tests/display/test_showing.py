@@ -83,6 +83,29 @@ def test_each_state_has_a_shape_and_a_word(toolkit: cbauth.Toolkit, clock: FakeC
     assert "◐ testing" in str(toolkit.status())
 
 
+def states(text: str) -> dict[str, str]:
+    """The shape of each profile in a table."""
+    return {line.split()[1 if line[0].isdigit() else 0]: re.sub(r"[^●◐■▲◇○]", "", line) for line in text.splitlines()}
+
+
+def test_status_and_explain_say_the_same_of_each_state(toolkit: cbauth.Toolkit, clock: FakeClock) -> None:
+    """A circuit that is open, one that is tested, a rest that outlasts an open circuit, one that does not."""
+    for local in "▲◐":
+        before = states(str(toolkit.status()))
+        assert states(str(toolkit.explain("m"))) | {"profile": "", "order": ""} == before | {"profile": "", "order": ""}
+        assert before["local"] == local
+        clock.advance(61)
+    trial = toolkit.acquire("m")
+    assert trial.profile_id == "local"
+    assert states(str(toolkit.explain("m")))["local"] == states(str(toolkit.status()))["local"] == "◐"
+    toolkit.reset("local")
+    toolkit.profiles.mark_failed("local", "slow down", kind="rate_limit", retry_after=30)
+    toolkit.models.record_failure("local")
+    assert states(str(toolkit.explain("m")))["local"] == states(str(toolkit.status()))["local"] == "▲"
+    toolkit.profiles.mark_failed("local", "slow down", kind="rate_limit", retry_after=90)
+    assert states(str(toolkit.explain("m")))["local"] == states(str(toolkit.status()))["local"] == "■"
+
+
 def test_a_rest_of_one_model_names_it(toolkit: cbauth.Toolkit) -> None:
     toolkit.reset()
     lease = toolkit.acquire("n")
