@@ -12,7 +12,7 @@ from tests.support.notebooks.headless import run
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 SHOWN = {
     "quickstart": (
-        "3 of 3 profiles healthy",
+        "of 3 profiles are ready",
         "2 of 3 profiles are ready.",
         "To sign in, run `cbauth login acme-me` in a terminal.",
         "profile acme-me: needs a login: run `cbauth login acme-me`",

@@ -241,6 +241,29 @@ def test_edits_of_the_file_are_followed_and_a_bad_one_is_told(toolkit: cbauth.To
     assert "did you mean" not in status.text()
 
 
+def test_a_file_that_is_gone_is_told_in_place_of_what_was_wrong_with_it(
+    toolkit: cbauth.Toolkit, policy: Policy
+) -> None:
+    """Whoever replaces a file is given a moment to do so: ``cbauth.watching`` has it."""
+    status = Person(StatusView(toolkit))
+    policy.edit("priority: 10", "priorty: 10")
+    status.says("the file has an error, the policy before it still runs")
+    policy.path.unlink()
+    status.says("the file cannot be read, the policy before it still runs")
+    status.says("there is no such file")
+    assert "did you mean" not in status.text()
+    policy.path.write_text(policy.text, "utf-8")
+    wait(lambda: "there is no such file" not in status.text())
+    status.says("2 of 3 profiles are ready.")
+
+
+def test_a_toolkit_that_is_closed_is_told(toolkit: cbauth.Toolkit) -> None:
+    status = Person(StatusView(toolkit))
+    status.says("2 of 3 profiles are ready.")
+    toolkit.close()
+    status.says("the toolkit is closed, and follows its file no more")
+
+
 def test_a_long_error_is_wrapped_and_hostile_text_stays_text(toolkit: cbauth.Toolkit) -> None:
     status = Person(StatusView(toolkit))
     fail(toolkit, "<script>alert(1)</script> " + "word " * 100)
