@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cbauth.display import Snapshot
+from cbauth.display.classes import in_classes
 from cbauth.display.html import FRAME, Markup, element, snapshot_html
 from cbauth.display.svg import still_html, timeline_html
 from cbauth.display.text import snapshot_text
@@ -91,7 +92,7 @@ class StatusView(View):
         from cbauth.widgets.controls import put
 
         put(self._headline, "value", headline(self._shown.summary))
-        put(self._table, "value", snapshot_html(self._shown, live=True))
+        put(self._table, "value", in_classes(snapshot_html(self._shown, live=True)))
         put(self._plot, "value", element("div", self._picture(still=False), self._said()))
 
     def _picture(self, *, still: bool) -> Markup:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import cbauth
-from cbauth.display.html import element
+from cbauth.display.classes import in_classes
+from cbauth.display.html import element, snapshot_html
 from cbauth.display.moments import iso_moment, moment
 from cbauth.display.text import snapshot_text
 from tests.clock import FakeClock
@@ -289,6 +290,24 @@ def test_a_moment_names_the_day_only_when_it_is_another(at: float, now: float, s
 def test_moments_beyond_the_calendar_are_no_fault(at: float) -> None:
     assert moment(at, 0.0) == "a time far off"
     assert iso_moment(at) == ""
+
+
+def test_styles_said_once_are_the_same_styles(toolkit: cbauth.Toolkit) -> None:
+    toolkit.profiles.mark_failed("spare", 'hostile style="color: red" class="x" </style>', kind="network")
+    html = snapshot_html(toolkit.snapshot(), live=True)
+    short = in_classes(html)
+    rules, rest = re.fullmatch(r"<style>(.*?)</style>(.*)", short, re.DOTALL).groups()  # type: ignore[union-attr]
+    styles = dict(re.findall(r"\.cbauth-view \.(cb-\w+)\{(.*?)\}", rules))
+    assert len(styles) > 3
+    assert re.sub(r'class="(cb-\w+)"', lambda found: f'style="{styles[found[1]]}"', rest) == html
+
+
+def test_two_hundred_profiles_are_a_small_table() -> None:
+    profiles = {f"profile-{number}": {"provider": "ollama"} for number in range(200)}
+    with cbauth.load({"version": 1, "profiles": profiles, "state": {"store": "memory"}}) as toolkit:
+        html = snapshot_html(toolkit.snapshot(), live=True)
+        assert len(in_classes(html)) < len(html) / 2
+        assert len(in_classes(html)) < 400 * len(profiles)
 
 
 def test_markup_is_not_escaped_twice_and_text_always_is() -> None:
