@@ -73,7 +73,11 @@ class Timeline:
         return self._recorder.shown(self._toolkit.snapshot())
 
     def __repr__(self) -> str:
-        return f"<Timeline: {self._shown().summary}>"
+        return self._repr_mimebundle_()["text/plain"]
 
     def _repr_html_(self) -> str:
-        return still_html(self._shown())
+        return self._repr_mimebundle_()["text/html"]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        shown = self._shown()
+        return {"text/plain": f"<Timeline: {shown.summary}>", "text/html": still_html(shown)}
