@@ -49,10 +49,11 @@ class Move:
 
 @dataclass(slots=True)
 class Lane:
-    """What happened to one profile, or to all those of a provider."""
+    """What happened to one profile, or to all those of a provider. ``going``: what had not ended at the last event."""
 
     marks: list[Stretch] = field(default_factory=list)
     stretches: list[Stretch] = field(default_factory=list)
+    going: list[Stretch] = field(default_factory=list)
 
     def mark(self, at: float, kind: str) -> None:
         """Something happens that takes no time."""
@@ -60,17 +61,17 @@ class Lane:
 
     def end(self, at: float, *kinds: str) -> None:
         """End what goes on at that time."""
-        self.stretches = [
-            replace(each, end=max(each.start, at)) if each.kind in kinds and each.end > at else each
-            for each in self.stretches
-        ]
+        going, self.going = self.going, []
+        for each in going:
+            ended = replace(each, end=max(each.start, at)) if each.kind in kinds and each.end > at else each
+            (self.going if ended.end > at else self.stretches).append(ended)
 
     def begin(self, at: float, until: float | None, kind: str) -> None:
         """Begin something; it takes the place of what is going on of that kind, but never ends before it."""
-        going_on = [each for each in self.stretches if each.kind == kind and each.end > at]
-        until = max([FOREVER if until is None else until, *(each.end for each in going_on if kind == "cooling")])
+        before = (each.end for each in self.going if each.kind == kind == "cooling")
+        until = max(FOREVER if until is None else until, *before, at)
         self.end(at, kind)
-        self.stretches.append(Stretch(at, until, kind))
+        self.going.append(Stretch(at, until, kind))
 
     def thin(self, now: float, window: float | None) -> None:
         """Make it smaller, if it is too large; nothing is lost that a picture of the window would show."""
@@ -174,7 +175,8 @@ class History:
             lane = self._lanes.get(key)
             if lane is not None:
                 shown.marks += (each for each in lane.marks if each.end >= start and each.start <= now)
-                shown.stretches += (each for each in lane.stretches if each.end > start and each.end > each.start)
+                past_and_present = (*lane.stretches, *lane.going)
+                shown.stretches += (each for each in past_and_present if each.end > start and each.end > each.start)
         return shown
 
     def _move(self, move: Move) -> None:
