@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cbauth.events import Event
 
-__all__ = ["History", "Lane", "Move", "Stretch", "Timeline", "joined", "timeline"]
+__all__ = ["FOREVER", "History", "Lane", "Move", "Stretch", "Timeline", "joined", "timeline"]
 
 FOREVER = float("inf")
 MOST = 2000

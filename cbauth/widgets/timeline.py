@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from cbauth.display import Snapshot
+from cbauth.display import Snapshot, Standing
 from cbauth.display.svg import still_html
-from cbauth.display.timeline import History
+from cbauth.display.timeline import FOREVER, History, Lane, Stretch
 from cbauth.display.timeline import Timeline as Shown
 from cbauth.events import Event
 from cbauth.toolkit import Toolkit
 
 __all__ = ["Recorder", "Timeline"]
+
+KINDS = {Standing.COOLING: "cooling", Standing.OPEN: "open", Standing.TESTING: "testing"}
 
 _numbers = itertools.count(1)
 
@@ -33,7 +35,10 @@ class Recorder:
         self._window = window
         self._history = History(window)
         self.count = 0
-        self.begun_at = self._first_at = toolkit.snapshot().at
+        begun = toolkit.snapshot()
+        self.begun_at = self._first_at = begun.at
+        self._noticed: dict[tuple[str, str], float] = {}
+        self._notice(begun, {})
         self.name = f"cbauth-{os.getpid()}-{next(_numbers)}"
         self.close = toolkit.on("*", self._heard)
 
@@ -52,7 +57,19 @@ class Recorder:
             start = self._first_at
             if self._window is not None:
                 start = now - min(self._window, max(self._window / 4, now - self.begun_at))
-            return self._history.shown(profiles, start=start, now=max(now, start + 1.0))
+            shown = self._history.shown(profiles, start=start, now=max(now, start + 1.0))
+            self._notice(look, shown.lanes)
+        return shown
+
+    def _notice(self, look: Snapshot, lanes: Mapping[str, Lane]) -> None:
+        """Add what the look says goes on and no event has said: it began before this, or for another profile."""
+        noticed = {}
+        for row in look.rows:
+            kind, lane = KINDS.get(row.standing), lanes.get(row.profile_id, Lane())
+            if kind and not any(each.kind == kind and each.start <= look.at < each.end for each in lane.stretches):
+                since = noticed[row.profile_id, kind] = self._noticed.get((row.profile_id, kind), look.at)
+                lane.stretches.append(Stretch(since, FOREVER if row.until is None else row.until, kind))
+        self._noticed = noticed
 
 
 class Timeline:

@@ -360,6 +360,16 @@ def test_a_timeline_records_until_it_is_closed(toolkit: cbauth.Toolkit) -> None:
     assert "2 tries" in repr(timeline)
 
 
+def test_what_had_begun_before_a_timeline_is_shown_in_it(toolkit: cbauth.Toolkit) -> None:
+    fail(toolkit)
+    fail(toolkit)
+    for timeline in (Timeline(toolkit), Timeline(toolkit)):
+        assert repr(timeline) == "<Timeline: 0 tries, 0 failures, 0 failovers. fast has an open circuit.>"
+        assert "<img" in timeline._repr_html_()
+    toolkit.reset()
+    assert repr(timeline) == "<Timeline: 0 tries, 0 failures, 0 failovers.>"
+
+
 # mistakes
 
 
