@@ -163,10 +163,13 @@ def candidates_html(candidates: Sequence[Candidate], asked: str = "") -> Markup:
     return scrolling(table("Who would be asked", columns, rows, head=1), "Who would be asked")
 
 
-def snapshot_html(shown: Snapshot, *, live: bool = False) -> Markup:
-    """The whole look: the sentence (which live views show elsewhere), what is wrong, the table."""
-    parts = [] if live else [element("p", element("strong", shown.summary), style="margin: 0 0 6px")]
-    now = shown.at if live else None
+def snapshot_html(shown: Snapshot, *, summary: bool = True, stays: bool = True) -> Markup:
+    """The whole look: the sentence (unless it is shown elsewhere), what is wrong, the table.
+
+    ``stays``: it may be looked at later, so times have dates.
+    """
+    parts = [element("p", element("strong", shown.summary), style="margin: 0 0 6px")] if summary else []
+    now = None if stays else shown.at
     if shown.problem:
         head, *rest = shown.problem
         parts.append(
@@ -183,7 +186,7 @@ def snapshot_html(shown: Snapshot, *, live: bool = False) -> Markup:
         "span",
         f"Policy from {shown.source}, loaded ",
         time_element(shown.loaded_at, now),
-        *(() if live else (", seen ", time_element(shown.at))),
+        *((", seen ", time_element(shown.at)) if stays else ()),
     )
     return element("div", *parts, status_html(shown.rows, now, caption), style=FRAME)
 

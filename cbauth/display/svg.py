@@ -29,31 +29,8 @@ LARGEST = 20_000
 """Characters; an image is a third longer."""
 DOT, CROSS = 7, 8
 """Pixels that a try and a failure are wide."""
-STEPS = (
-    0.1,
-    0.2,
-    0.5,
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    14400,
-    43200,
-    86400,
-    172800,
-    604800,
-    2592000,
-)
+SECONDS, MINUTES, HOURS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30), (1, 2, 5, 10, 15, 30), (1, 2, 4, 12, 24, 48, 168, 720)
+STEPS = (*SECONDS, *(60 * minutes for minutes in MINUTES), *(3600 * hours for hours in HOURS))
 """Seconds from one tick to the next."""
 TICKS = 6
 MOODS = {"cooling": "care", "open": "bad", "testing": "calm"}
@@ -65,13 +42,19 @@ KEYS = (
     ("▨", "circuit open", "bad"),
     ("▭", "being tested", "calm"),
 )
-LIGHT = {"text": "#1f2328", "line": "#8c959f", "ground": "#ffffff"} | {
+LIGHT = {
+    "text": "#1f2328",
+    "line": "#8c959f",
+    "ground": "#ffffff",
     "good": "#1a7f37",
     "care": "#9a6700",
     "bad": "#c62828",
     "calm": "#0969da",
 }
-DARK = {"text": "#e6edf3", "line": "#7d8590", "ground": "#161b22"} | {
+DARK = {
+    "text": "#e6edf3",
+    "line": "#7d8590",
+    "ground": "#161b22",
     "good": "#3fb950",
     "care": "#d29922",
     "bad": "#ff7b72",

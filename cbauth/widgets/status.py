@@ -50,7 +50,7 @@ class StatusView(View):
         return text
 
     def _html(self, *, live: bool) -> str:
-        parts = [headline(self._shown.summary), snapshot_html(self._shown, live=True)] if live else []
+        parts = [headline(self._shown.summary), snapshot_html(self._shown, summary=False)] if live else []
         return element("div", *(parts or [snapshot_html(self._shown)]), self._picture(still=True), self._said())
 
     def _listen(self) -> list[Callable[[], object]]:
@@ -92,7 +92,7 @@ class StatusView(View):
         from cbauth.widgets.controls import put
 
         put(self._headline, "value", headline(self._shown.summary))
-        put(self._table, "value", in_classes(snapshot_html(self._shown, live=True)))
+        put(self._table, "value", in_classes(snapshot_html(self._shown, summary=False, stays=False)))
         put(self._plot, "value", element("div", self._picture(still=False), self._said()))
 
     def _picture(self, *, still: bool) -> Markup:

@@ -294,7 +294,7 @@ def test_moments_beyond_the_calendar_are_no_fault(at: float) -> None:
 
 def test_styles_said_once_are_the_same_styles(toolkit: cbauth.Toolkit) -> None:
     toolkit.profiles.mark_failed("spare", 'hostile style="color: red" class="x" </style>', kind="network")
-    html = snapshot_html(toolkit.snapshot(), live=True)
+    html = snapshot_html(toolkit.snapshot(), summary=False, stays=False)
     short = in_classes(html)
     rules, rest = re.fullmatch(r"<style>(.*?)</style>(.*)", short, re.DOTALL).groups()  # type: ignore[union-attr]
     styles = dict(re.findall(r"\.cbauth-view \.(cb-\w+)\{(.*?)\}", rules))
@@ -305,7 +305,7 @@ def test_styles_said_once_are_the_same_styles(toolkit: cbauth.Toolkit) -> None:
 def test_two_hundred_profiles_are_a_small_table() -> None:
     profiles = {f"profile-{number}": {"provider": "ollama"} for number in range(200)}
     with cbauth.load({"version": 1, "profiles": profiles, "state": {"store": "memory"}}) as toolkit:
-        html = snapshot_html(toolkit.snapshot(), live=True)
+        html = snapshot_html(toolkit.snapshot(), summary=False, stays=False)
         assert len(in_classes(html)) < len(html) / 2
         assert len(in_classes(html)) < 400 * len(profiles)
 
