@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -117,6 +118,13 @@ def test_a_code_and_a_page_are_good_once_and_for_the_one_who_asked(acme: Acme) -
 )
 def test_nobody_but_a_program_of_this_machine_is_given_a_code(acme: Acme, back: str) -> None:
     assert ask(acme, redirect_uri=back).status_code == 400
+
+
+def test_it_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
+    with Acme() as acme:
+        code_of(acme)
+    assert set(threading.enumerate()) <= before
 
 
 def test_hostile_and_broken_requests_are_refused(acme: Acme) -> None:

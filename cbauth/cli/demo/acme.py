@@ -26,6 +26,8 @@ LARGEST = 20_000
 MOST = 100
 """Pages that are open, codes and tokens that are good, each; the oldest is forgotten for a new one."""
 LIFE = 3600
+PATIENCE = 2.0
+"""Seconds that closing waits for an answer on its way."""
 WHO = "you@acme.example"
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Sign in to Acme</title>
@@ -75,10 +77,11 @@ class Acme:
         return f"http://{HOST}:{self._server.server_address[1]}"
 
     def close(self) -> None:
-        """Listen no more. Twice is fine."""
+        """Listen no more, and leave no thread behind. Twice is fine."""
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        for thread in (self._thread, *self._server.answering):
+            thread.join(PATIENCE)
 
     def __enter__(self) -> Self:
         return self
@@ -205,11 +208,16 @@ def _json(status: int, body: Mapping[str, Any]) -> Answer:
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
     def __init__(self, acme: Acme) -> None:
         super().__init__((HOST, 0), _Handler)
         self.acme = acme
+        self.answering: list[threading.Thread] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread that the end of the process does not wait for."""
+        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        self.answering = [thread, *(each for each in self.answering if each.is_alive())]
+        thread.start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: whoever hung up had a reason."""
