@@ -155,6 +155,7 @@ class Toolkit:
         self._reloading = ReloadLock()
         self._watch: Watch | None = None
         self._listeners: dict[object, OnReload | None] = {}
+        self._closed = False
         if self._logins is not None:
             self._logins.on_signed_in(self._welcome)
         self._keep_fresh()
@@ -220,13 +221,13 @@ class Toolkit:
         """Who would be asked for ``model`` (or a route), in order, each with ``admitted`` or why not and until when."""
         from cbauth.display.listing import Candidates
 
-        return Candidates(self._engine.explain(a_name(model, "model"), a_name_or_none(session, "session")))
+        return Candidates(self._engine.explain(a_name(model, "model"), a_name_or_none(session, "session")), model)
 
     def status(self) -> tuple[Status, ...]:
         """One record per profile, most preferred first."""
         from cbauth.display.listing import Statuses
 
-        return Statuses(self._engine.status())
+        return Statuses(self._engine.status(), self._plan.providers)
 
     def snapshot(self) -> Snapshot:
         """All that is shown of this toolkit, now and without a secret: notebooks and ``cbauth.widgets`` show this."""
@@ -237,9 +238,10 @@ class Toolkit:
             at=self._engine.now(),
             source=self._source,
             loaded_at=self._loaded_at,
-            providers={provider.id: provider.name for provider in self._plan.providers.values()},
+            providers=self._plan.providers,
             problem=self._problem,
             trouble=self._engine.store.trouble or "",
+            closed=self._closed,
         )
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
@@ -375,6 +377,7 @@ class Toolkit:
 
     def close(self) -> None:
         """Watch no more; end the logins on their way; give back permits, the store and its files. Twice is fine."""
+        self._closed = True
         self._stop_watching(*tuple(self._listeners))
         if self._leave is not None:
             self._leave()
@@ -387,16 +390,19 @@ class Toolkit:
         self.close()
 
     def __repr__(self) -> str:
-        healthy = sum(record.healthy for record in self._engine.status())
-        return f"<Toolkit from {self._source}: {healthy} of {len(self._engine.members)} profiles healthy>"
+        shown = self.snapshot()
+        return f"<Toolkit from {shown.source}: {shown.summary[:-1]}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a toolkit cannot be pickled or copied: load the file in each process, they share its state")
 
     def _repr_html_(self) -> str:
-        from cbauth.display.html import snapshot_html
+        return self._repr_mimebundle_()["text/html"]
 
-        return snapshot_html(self.snapshot())
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from cbauth.display.bundle import bundle
+
+        return bundle(self.snapshot())
 
     @property
     def _source(self) -> str:

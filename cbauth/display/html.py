@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from cbauth.display.moments import iso_moment, moment
 from cbauth.display.snapshot import Row, Snapshot
 from cbauth.display.standing import Standing, candidate_standing
-from cbauth.display.text import CANDIDATE_COLUMNS, STATUS_COLUMNS, candidate_cells
+from cbauth.display.text import CANDIDATE_COLUMNS, STATUS_COLUMNS, candidate_cells, nobody_text
 
 if TYPE_CHECKING:
     from cbauth.failover.records import Candidate
@@ -83,8 +83,8 @@ def marked(shape: str, word: str, mood: str) -> Markup:
     return element("span", glyph, f" {word}", style="white-space: nowrap")
 
 
-def time_element(at: float, now: float) -> Markup:
-    """A moment, for people and for machines."""
+def time_element(at: float, now: float | None = None) -> Markup:
+    """A moment, for people and for machines; with its date unless that is the day of ``now``."""
     return element("time", moment(at, now), datetime=iso_moment(at), style="white-space: nowrap")
 
 
@@ -117,7 +117,7 @@ def _state(standing: Standing) -> Markup:
     return marked(standing.shape, standing.word, standing.mood)
 
 
-def _status_cells(row: Row, now: float) -> tuple[str, ...]:
+def _status_cells(row: Row, now: float | None) -> tuple[str, ...]:
     state = _state(row.standing)
     return (
         row.profile_id,
@@ -140,30 +140,36 @@ def _status_cells(row: Row, now: float) -> tuple[str, ...]:
     )
 
 
-def status_html(rows: Iterable[Row], now: float, caption: str | Markup = "Profiles") -> Markup:
-    """Profiles as a table; columns in which nothing stands are left out."""
+def status_html(rows: Iterable[Row], now: float | None = None, caption: str | Markup = "Profiles") -> Markup:
+    """Profiles as a table; columns in which nothing stands are left out. ``now``: where it is looked at now only."""
     cells = [_status_cells(row, now) for row in rows]
     kept = [at for at in range(len(COLUMNS)) if at < 3 or any(line[at] for line in cells)]
     columns = [COLUMNS[at].capitalize() for at in kept]
     return scrolling(table(caption, columns, [[line[at] for at in kept] for line in cells]), "Profiles")
 
 
-def candidates_html(candidates: Iterable[Candidate], now: float) -> Markup:
-    """Candidates as a table, in the order in which they would be asked."""
+def candidates_html(candidates: Sequence[Candidate], asked: str = "") -> Markup:
+    """Candidates for ``asked`` as a table, in the order in which they would be asked."""
+    if not candidates:
+        return element("p", nobody_text(asked), style=f"{FRAME}; margin: 0")
     rows = []
     for place, candidate in enumerate(candidates, 1):
-        cells: list[str] = list(candidate_cells(place, candidate, now))
+        cells: list[str] = list(candidate_cells(place, candidate))
         cells[3] = _state(candidate_standing(candidate))
         if candidate.until is not None:
-            cells[4] = time_element(candidate.until, now)
+            cells[4] = time_element(candidate.until)
         rows.append(cells)
     columns = [name.capitalize() for name in CANDIDATE_COLUMNS]
     return scrolling(table("Who would be asked", columns, rows, head=1), "Who would be asked")
 
 
-def snapshot_html(shown: Snapshot, *, summary: bool = True) -> Markup:
-    """The whole look: the sentence (unless it is shown elsewhere), what is wrong, the table."""
+def snapshot_html(shown: Snapshot, *, summary: bool = True, stays: bool = True) -> Markup:
+    """The whole look: the sentence (unless it is shown elsewhere), what is wrong, the table.
+
+    ``stays``: it may be looked at later, so times have dates.
+    """
     parts = [element("p", element("strong", shown.summary), style="margin: 0 0 6px")] if summary else []
+    now = None if stays else shown.at
     if shown.problem:
         head, *rest = shown.problem
         parts.append(
@@ -179,10 +185,10 @@ def snapshot_html(shown: Snapshot, *, summary: bool = True) -> Markup:
     caption = element(
         "span",
         f"Policy from {shown.source}, loaded ",
-        time_element(shown.loaded_at, shown.at),
-        *((", seen ", time_element(shown.at, shown.at)) if summary else ()),
+        time_element(shown.loaded_at, now),
+        *((", seen ", time_element(shown.at)) if stays else ()),
     )
-    return element("div", *parts, status_html(shown.rows, shown.at, caption), style=FRAME)
+    return element("div", *parts, status_html(shown.rows, now, caption), style=FRAME)
 
 
 def scrolling(content: Markup, name: str) -> Markup:

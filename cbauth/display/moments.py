@@ -7,11 +7,11 @@ import time
 __all__ = ["iso_moment", "moment"]
 
 
-def moment(at: float, now: float) -> str:
-    """``18:15:03 UTC``, with the date in front if that is not the day of ``now``."""
+def moment(at: float, now: float | None = None) -> str:
+    """``2026-01-31 18:15:03 UTC``; without the date if that is the day of ``now``, for what is looked at now only."""
     try:
-        there, here = time.localtime(at), time.localtime(now)
-        day = "" if there[:3] == here[:3] else "%Y-%m-%d "
+        there = time.localtime(at)
+        day = "" if now is not None and there[:3] == time.localtime(now)[:3] else "%Y-%m-%d "
         return time.strftime(f"{day}%H:%M:%S %Z", there).rstrip()
     except (ValueError, OverflowError, OSError):  # further off than calendars go
         return "a time far off"

@@ -17,6 +17,9 @@ from cbauth.display.standing import Standing, detail, standing
 if TYPE_CHECKING:
     from cbauth.errors import ConfigError
     from cbauth.failover.records import Status
+    from cbauth.plan import Provider
+
+UNREADABLE = "CBA101"
 
 __all__ = ["Row", "Snapshot", "row", "snapshot"]
 
@@ -42,7 +45,8 @@ class Snapshot:
     """A toolkit at one moment. ``at`` and ``loaded_at`` are epoch seconds.
 
     ``source`` is where the policy that runs came from. ``problem``: what is wrong with the file since, line by line;
-    empty if nothing is. ``trouble``: why shared state is kept in this process for now.
+    empty if nothing is; ``gone``: that there is no file to read any more. ``trouble``: why shared state is kept in this
+    process for now. ``closed``: that the toolkit was closed.
     """
 
     at: float
@@ -51,6 +55,8 @@ class Snapshot:
     rows: tuple[Row, ...]
     problem: tuple[str, ...] = ()
     trouble: str = ""
+    gone: bool = False
+    closed: bool = False
 
     def same(self, other: Snapshot | None) -> bool:
         """Whether both show the same."""
@@ -62,19 +68,22 @@ class Snapshot:
         ready = sum(row.standing in (Standing.READY, Standing.TESTING) for row in self.rows)
         text = f"{ready} of {len(self.rows)} {'profile is' if len(self.rows) == 1 else 'profiles are'} ready"
         if self.problem:
-            text += "; the file has an error, the policy before it still runs"
+            what = "file cannot be read" if self.gone else "file has an error"
+            text += f"; the {what}, the policy before it still runs"
+        if self.closed:
+            text += "; the toolkit is closed, and follows its file no more"
         return text + "."
 
 
-def row(record: Status, provider: str | None = None) -> Row:
+def row(record: Status, provider: Provider | None = None) -> Row:
     """What is shown of a status record."""
     return Row(
         profile_id=record.profile_id,
         provider_id=record.provider_id,
-        provider=provider or record.provider_id,
+        provider=record.provider_id if provider is None else provider.name,
         standing=standing(record),
         detail=detail(record),
-        until=record.until,
+        until=None if record.missing is not None else record.until,
         failures=record.failure_count,
         last_error=": ".join(part for part in (record.last_kind, record.last_error) if part),
         credential=record.credential_source,
@@ -88,11 +97,12 @@ def snapshot(
     at: float,
     source: str,
     loaded_at: float,
-    providers: Mapping[str, str],
+    providers: Mapping[str, Provider],
     problem: ConfigError | None = None,
     trouble: str = "",
+    closed: bool = False,
 ) -> Snapshot:
-    """The look that these facts make. ``providers`` are the names of providers by id."""
+    """The look that these facts make. ``providers`` are those of the plan, by id."""
     return Snapshot(
         at=at,
         source=source,
@@ -100,4 +110,6 @@ def snapshot(
         rows=tuple(row(record, providers.get(record.provider_id)) for record in records),
         problem=() if problem is None else tuple(line.strip() for line in str(problem).splitlines() if line.strip()),
         trouble=trouble,
+        gone=problem is not None and any(each.code == UNREADABLE for each in problem.diagnostics),
+        closed=closed,
     )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Standing", "candidate_standing", "detail", "standing"]
 
+HALF_OPEN = "circuit half-open"
+
 
 class Standing(Enum):
     """A shape, a word, and a mood that views may give a colour."""
@@ -32,22 +34,14 @@ class Standing(Enum):
 
 def standing(record: Status) -> Standing:
     """How the profile of a status record stands."""
-    if not record.enabled:
-        return Standing.DISABLED
-    if record.in_cooldown:
-        return Standing.COOLING
-    if not record.healthy:
-        return Standing.OPEN
-    if record.missing is not None:
-        return Standing.NOT_READY
-    return Standing.TESTING if record.circuit == "half-open" else Standing.READY
+    return _named(record.enabled, record.missing is not None, record.why)
 
 
 def detail(record: Status) -> str:
     """What the word leaves open: which models rest, what is missing, what a breaker would do that only observes."""
     parts = []
     models = [model for model in record.cooling if model is not None]
-    if models and None not in record.cooling:
+    if models and None not in record.cooling and standing(record) is Standing.COOLING:
         parts.append("for " + ", ".join(models))
     if record.enabled and record.missing is not None:
         parts.append(record.missing)
@@ -58,8 +52,18 @@ def detail(record: Status) -> str:
 
 def candidate_standing(candidate: Candidate) -> Standing:
     """How a candidate stands for the request that it was judged for."""
-    if candidate.admitted:
-        return Standing.TESTING if candidate.testing else Standing.READY
-    if not candidate.enabled:
+    missing = not candidate.admitted and candidate.until is None
+    return _named(candidate.enabled, missing, candidate.why or HALF_OPEN * candidate.testing)
+
+
+def _named(enabled: bool, missing: bool, why: str) -> Standing:
+    """``missing``: time alone does not help. ``why``: what rests, as the engine words it."""
+    if not enabled:
         return Standing.DISABLED
-    return Standing.NOT_READY if candidate.until is None else Standing.COOLING
+    if missing:
+        return Standing.NOT_READY
+    if why.startswith(HALF_OPEN):
+        return Standing.TESTING
+    if why == "circuit open":
+        return Standing.OPEN
+    return Standing.COOLING if why else Standing.READY

@@ -12,36 +12,53 @@ from cbauth.display.standing import candidate_standing
 if TYPE_CHECKING:
     from cbauth.failover.records import Candidate
 
-__all__ = ["CANDIDATE_COLUMNS", "STATUS_COLUMNS", "candidate_cells", "lined_up", "snapshot_text", "status_cells"]
+__all__ = [
+    "CANDIDATE_COLUMNS",
+    "STATUS_COLUMNS",
+    "candidate_cells",
+    "lined_up",
+    "nobody_text",
+    "snapshot_text",
+    "status_cells",
+]
 
-STATUS_COLUMNS = ("profile", "provider", "state", "until", "failures", "last error", "credential", "token expires")
+STATUS_COLUMNS = (
+    "profile",
+    "provider",
+    "state",
+    "until",
+    "breaker failures",
+    "last error",
+    "credential",
+    "token expires",
+)
 CANDIDATE_COLUMNS = ("order", "profile", "model", "state", "until", "why")
 WIDEST = 60
 """Characters of a cell; what is longer is cut, for text does not wrap in a table."""
 
 
-def status_cells(row: Row, now: float) -> tuple[str, ...]:
-    """A profile, as ``STATUS_COLUMNS`` name it."""
+def status_cells(row: Row) -> tuple[str, ...]:
+    """A profile, as ``STATUS_COLUMNS`` name it. With dates: text stays."""
     return (
         row.profile_id,
         row.provider,
         " ".join(filter(None, (str(row.standing), row.detail))),
-        "" if row.until is None else moment(row.until, now),
+        "" if row.until is None else moment(row.until),
         str(row.failures),
         row.last_error,
         row.credential,
-        "" if row.expires_at is None else moment(row.expires_at, now),
+        "" if row.expires_at is None else moment(row.expires_at),
     )
 
 
-def candidate_cells(place: int, candidate: Candidate, now: float) -> tuple[str, ...]:
+def candidate_cells(place: int, candidate: Candidate) -> tuple[str, ...]:
     """A candidate, as ``CANDIDATE_COLUMNS`` name it."""
     return (
         str(place),
         candidate.profile_id,
         candidate.model or "",
         str(candidate_standing(candidate)),
-        "" if candidate.until is None else moment(candidate.until, now),
+        "" if candidate.until is None else moment(candidate.until),
         candidate.why or ("the session is bound to it" if candidate.sticky else ""),
     )
 
@@ -60,12 +77,16 @@ def lined_up(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def snapshot_text(shown: Snapshot) -> str:
     """The whole look: a sentence, the table, and what is wrong."""
     parts = [
-        f"{shown.summary} From {shown.source}, loaded {moment(shown.loaded_at, shown.at)};"
-        f" seen {moment(shown.at, shown.at)}.",
-        lined_up(STATUS_COLUMNS, [status_cells(row, shown.at) for row in shown.rows]),
+        f"{shown.summary} From {shown.source}, loaded {moment(shown.loaded_at)}; seen {moment(shown.at)}.",
+        lined_up(STATUS_COLUMNS, [status_cells(row) for row in shown.rows]),
         *shown.problem,
     ]
     return "\n".join([*parts, shown.trouble] if shown.trouble else parts)
+
+
+def nobody_text(asked: str) -> str:
+    """What is said of a model that no profile serves."""
+    return f"Nobody serves {asked!r}: add it to the `models` of a profile, or define a route."
 
 
 def _cut(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from cbauth.core import breaker as breakers
-from cbauth.core.health import State, circuit_of, running
+from cbauth.core.health import Admission, State, circuit_of, running
 from cbauth.failover.lineup import judge, mended
 from cbauth.failover.member import Member
 from cbauth.secrets import Blocked
@@ -46,7 +46,8 @@ class Status:
 
     ``healthy``: enabled, no cooldown runs, and the circuit is not open. ``failure_count`` is the breaker's.
     ``cooling`` names what rests: ``None`` for the whole profile, else a model. ``missing`` says why its credential
-    cannot be had; such a profile may be healthy, but nobody is sent to it.
+    cannot be had; such a profile may be healthy, but nobody is sent to it. ``why``: what it rests
+    for until ``until``, or that its circuit is half-open.
     """
 
     profile_id: str
@@ -64,6 +65,7 @@ class Status:
     token_expires_at: float | None
     cooling: tuple[str | None, ...] = ()
     missing: str | None = None
+    why: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """The record as plain JSON data."""
@@ -106,11 +108,15 @@ def status(member: Member, store: Store, now: float) -> Status:
     policy = member.policy.breaker
     judged = shared if policy.scope == "provider" else own
     rests = (*running(own, now), *running(shared, now))
-    cooled_until = max((c.until for c in rests), default=None)
+    longest = max(rests, key=lambda rest: rest.until, default=None)
+    cooled_until = None if longest is None else longest.until
     circuit = circuit_of(judged, now)
     is_open = circuit is breakers.Circuit.OPEN and policy.mode == "enforce"
     opens = judged.breaker.until if judged is not None and is_open else None
     until = max((t for t in (cooled_until, opens) if t is not None), default=None)
+    why = "" if longest is None else Admission(State.REFUSED, until, longest).why
+    if policy.mode == "enforce" and circuit is not breakers.Circuit.CLOSED and (longest is None or opens == until):
+        why = f"circuit {circuit}"
     return Status(
         profile_id=member.profile_id,
         provider_id=member.provider_id,
@@ -127,4 +133,5 @@ def status(member: Member, store: Store, now: float) -> Status:
         token_expires_at=getattr(member.source, "expires_at", None),
         cooling=tuple(dict.fromkeys(c.model for c in rests)),
         missing=member.source.missing(),
+        why=why,
     )

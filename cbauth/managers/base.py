@@ -24,6 +24,8 @@ __all__ = ["Clock", "ProfileManager"]
 Clock = Callable[[], float]
 SHORTEST_SECRET = 6
 """Text shorter than this is shown as it is."""
+NAMED = 10
+"""Profiles that a ``repr`` names at most."""
 
 
 class Identified(Protocol):
@@ -143,6 +145,11 @@ class ProfileManager(ABC, Generic[P]):
         """Give back the store. A manager that belongs to a toolkit leaves that to the toolkit."""
         if self._owns:
             self._engine.close()
+
+    def __repr__(self) -> str:
+        names = [member.profile_id for member in sorted(self._engine.members, key=lambda member: member.order)]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"<{type(self).__name__}: {', '.join(names[:NAMED]) or 'no profile'}{more}>"
 
     def __enter__(self) -> Self:
         return self

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from cbauth.display import Snapshot
+from cbauth.display.classes import in_classes
 from cbauth.display.html import FRAME, Markup, element, snapshot_html
-from cbauth.display.svg import timeline_html
+from cbauth.display.svg import still_html, timeline_html
 from cbauth.display.text import snapshot_text
 from cbauth.errors import ConfigError
 from cbauth.events import Event
@@ -45,15 +46,15 @@ class StatusView(View):
     def _text(self) -> str:
         text = snapshot_text(self._shown)
         if self._recorder is not None:
-            text += f"\nOf late: {self._recorder.shown(self._shown, WINDOW).summary}"
+            text += f"\nSince it is shown: {self._recorder.shown(self._shown).summary}"
         return text
 
     def _html(self, *, live: bool) -> str:
         parts = [headline(self._shown.summary), snapshot_html(self._shown, summary=False)] if live else []
-        return element("div", *(parts or [snapshot_html(self._shown)]), self._picture(), self._said())
+        return element("div", *(parts or [snapshot_html(self._shown)]), self._picture(still=True), self._said())
 
     def _listen(self) -> list[Callable[[], object]]:
-        recorder = self._recorder = Recorder(self._toolkit, self._heard)
+        recorder = self._recorder = Recorder(self._toolkit, self._heard, WINDOW)
         stops: list[Callable[[], object]] = [recorder.close]
         if self._toolkit.plan.path is not None:
             try:
@@ -91,14 +92,14 @@ class StatusView(View):
         from cbauth.widgets.controls import put
 
         put(self._headline, "value", headline(self._shown.summary))
-        put(self._table, "value", snapshot_html(self._shown, summary=False))
-        put(self._plot, "value", element("div", self._picture(), self._said()))
+        put(self._table, "value", in_classes(snapshot_html(self._shown, summary=False, stays=False)))
+        put(self._plot, "value", element("div", self._picture(still=False), self._said()))
 
-    def _picture(self) -> Markup:
+    def _picture(self, *, still: bool) -> Markup:
         if self._recorder is None:
             return Markup()
-        window = min(WINDOW, max(WINDOW / 4, self._shown.at - self._recorder.begun_at))
-        picture = timeline_html(self._recorder.shown(self._shown, window), self._recorder.name)
+        shown = self._recorder.shown(self._shown)
+        picture = still_html(shown) if still else timeline_html(shown, self._recorder.name)
         return element("div", picture, style="margin: 10px 0 0")
 
     def _said(self) -> Markup:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import time
+from base64 import b64decode
+from collections.abc import Callable
+from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from cbauth.display.svg import timeline_html
-from cbauth.display.timeline import Move, Stretch, Timeline, timeline
+from cbauth.display.svg import still_html, timeline_html
+from cbauth.display.timeline import History, Move, Stretch, Timeline, timeline
 from cbauth.events import Event
 
 PROFILES = {"one": "acme", "two": "acme", "three": "bravo"}
@@ -35,10 +40,7 @@ def test_calls_failures_and_failovers_leave_marks() -> None:
         ("failover", 11, {"profile_id": "two", "failed_profile_id": "one"}),
         ("selected", 12, {"profile_id": "two", "reason": "failover"}),
     )
-    assert [(mark.kind, mark.words) for mark in shown.lanes["one"].marks] == [
-        ("call", "selected"),
-        ("failure", "network: refused"),
-    ]
+    assert shown.lanes["one"].marks == [Stretch(10, 10, "call"), Stretch(11, 11, "failure")]
     assert shown.moves == (Move(11, "one", "two"),)
     assert shown.summary == "2 tries, 1 failure, 1 failover."
 
@@ -107,8 +109,121 @@ def test_the_picture_is_well_formed_and_told_in_words() -> None:
     ]
 
 
-@pytest.mark.parametrize("now", [0.0, 100.0, 1e300])
+@pytest.mark.parametrize("now", [1.0, 100.0, 1e300])
 def test_any_moment_can_be_drawn(now: float) -> None:
-    shown = timeline([], {"a-profile-with-quite-a-long-name": "acme"}, start=now - 60, now=now)
+    who = "a-profile-with-quite-a-long-name"
+    event = Event(name="profile:selected", at=now, profile_id=who)
+    shown = timeline([event], {who: "acme"}, start=now - 60, now=now)
     assert "a-profile-with-qu…" in timeline_html(shown, "name")
-    drawn(timeline([], {}, start=0.0, now=0.0))
+    assert who not in image(shown)
+
+
+@pytest.mark.parametrize("draw", [still_html, lambda shown: timeline_html(shown, "name")])
+def test_where_there_is_nothing_to_draw_a_sentence_says_so(draw: Callable[[Timeline], str]) -> None:
+    assert "No call was made yet." in draw(timeline([], {}, start=0.0, now=0.0))
+    old = draw(told(("selected", 10), start=50.0))
+    assert "Nothing has happened in the last 50 s." in old
+    assert "<svg" not in old
+    assert "<img" not in old
+
+
+def image(shown: Timeline) -> str:
+    """The SVG of the picture for outputs, which is an image."""
+    html = still_html(shown)
+    assert re.sub(r'"[^"]*"', "", html).startswith("<img alt= width= height= style= src=>")
+    svg = b64decode(html.partition("base64,")[2].partition('"')[0]).decode()
+    ElementTree.fromstring(svg)
+    return svg
+
+
+def test_for_outputs_it_is_an_image_that_says_itself_what_it_shows() -> None:
+    shown = told(("selected", 10), ("circuit-opened", 20, {"until": 1e12}))
+    assert 'alt="Recent calls by profile: 1 try, 0 failures, 0 failovers. one has an open circuit."' in still_html(
+        shown
+    )
+    svg = image(shown)
+    assert "--jp-" not in svg
+    assert "prefers-color-scheme:dark" in svg
+
+
+def light(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_in_the_image_all_stands_out_from_its_ground(theme: int) -> None:
+    """By the formula of WCAG 2.2: at least 4.5 for words, 3 for lines."""
+    colours = dict(re.findall(r"--(\w+):(#\w{6})", image(told(("selected", 10))).split("@media")[theme]))
+    assert len(colours) == 7
+    ground = light(colours.pop("ground"))
+    for name, colour in colours.items():
+        one, other = sorted((light(colour), ground))
+        assert (other + 0.05) / (one + 0.05) >= (3 if name == "line" else 4.5), name
+
+
+def test_a_failed_try_is_a_cross_and_no_dot_beneath() -> None:
+    svg = image(told(("selected", 50), ("failure", 50), ("selected", 90)))
+    dots, crosses = re.findall(r'd="([^"]*)"[^>]*var\(--good\)', svg), re.findall(r'd="([^"]*)"[^>]*var\(--bad\)', svg)
+    assert [line.count("M") for line in dots] == [1]
+    assert crosses[-1].count("M") == 1
+
+
+def test_the_numbers_and_what_goes_on_outlast_any_number_of_calls() -> None:
+    """A circuit that opened long ago is open still; what was drawn at first is drawn in the end."""
+    first = [("selected", 0.0), ("failure", 0.0), ("circuit-opened", 0.0, {"until": 1e6})]
+    calls = [("selected", number / 100, {"profile_id": "two"}) for number in range(9_999)]
+    shown = told(*first, *calls)  # type: ignore[arg-type]
+    assert shown.summary == "10000 tries, 1 failure, 0 failovers. one has an open circuit."
+    assert stretches(shown) == [Stretch(0, 1e6, "open")]
+    marks = shown.lanes["two"].marks
+    assert len(marks) <= 3000
+    assert (min(mark.start for mark in marks), max(mark.end for mark in marks)) == (0.0, 99.98)
+
+
+def test_a_history_is_of_bounded_size() -> None:
+    history = History(window=60.0)
+    for number in range(10_000):
+        for name in ("selected", "failure", "cooldown", "recovered"):
+            history.add(Event(name=f"profile:{name}", at=number / 10, profile_id="one", until=number + 0.05))
+        history.add(Event(name="profile:failover", at=number / 10, profile_id="two", failed_profile_id="one"))
+    shown = history.shown(PROFILES, start=0.0, now=1000.0)
+    assert shown.summary == "10000 tries, 10000 failures, 10000 failovers."
+    assert len(shown.lanes["one"].marks) + len(shown.lanes["one"].stretches) + len(shown.moves) < 10_000
+    assert len(pickle.dumps(shown)) < 1_000_000
+
+
+@pytest.mark.parametrize("lanes", [3, 40])
+@pytest.mark.parametrize("events", [100, 20_000])
+def test_the_picture_is_small_whatever_has_happened(lanes: int, events: int) -> None:
+    names = [f"profile-{number}" for number in range(lanes)]
+    rng = Random(3)
+    kinds = "selected", "failure", "failover", "cooldown", "circuit-opened", "recovered"
+    made = [
+        Event(
+            name=f"profile:{rng.choice(kinds)}",
+            at=number / events * 120,
+            profile_id=rng.choice(names),
+            failed_profile_id=rng.choice(names),
+            until=number / events * 120 + 1,
+        )
+        for number in range(events)
+    ]
+    shown = timeline(made, dict.fromkeys(names, "acme"), start=0.0, now=120.0)
+    assert len(still_html(shown)) <= 30 * 1024
+    assert len(timeline_html(shown, "name")) <= 30 * 1024
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.5, 30.0, 120.0, 3600.0, 86400.0, 1e6])
+def test_the_axis_names_the_day_and_the_zone_and_no_moment_twice(seconds: float) -> None:
+    start = 1_800_000_000.4
+    svg = image(
+        timeline(
+            [Event(name="profile:selected", at=start, profile_id="one")], PROFILES, start=start, now=start + seconds
+        )
+    )
+    day, *ticks = re.findall(r">([^<]*\d[^<]*)</text>", svg)
+    assert day == time.strftime("%Y-%m-%d %Z", time.localtime(start + seconds))
+    assert 2 <= len(ticks) <= 7
+    assert len(set(ticks)) == len(ticks)

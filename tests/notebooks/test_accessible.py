@@ -48,7 +48,7 @@ GLYPHS = """() => {
             if (!/, 0\\)$|transparent/.test(colour)) return colour;
         }
     };
-    return [...document.querySelectorAll('.jp-OutputArea-output span[style*=color-mix]')].map(glyph => {
+    return [...document.querySelectorAll('.jp-OutputArea-output span[aria-hidden=true]')].map(glyph => {
         const two = [light(getComputedStyle(glyph).color), light(ground(glyph))].sort((a, b) => b - a);
         return (two[0] + 0.05) / (two[1] + 0.05);
     });

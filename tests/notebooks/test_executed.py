@@ -12,7 +12,7 @@ from tests.support.notebooks.headless import run
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 SHOWN = {
     "quickstart": (
-        "3 of 3 profiles healthy",
+        "of 3 profiles are ready",
         "2 of 3 profiles are ready.",
         "To sign in, run `cbauth login acme-me` in a terminal.",
         "profile acme-me: needs a login: run `cbauth login acme-me`",
@@ -21,7 +21,14 @@ SHOWN = {
         "did you mean `priority`",
         "the policy before it still runs",
     ),
-    "failover-lab": ("'local': ", " failovers.", "this policy", "no breaker", "tries for 240 calls"),
+    "failover-lab": (
+        "'local': ",
+        " failovers.",
+        "this policy                          260 tries for 240 calls: 20 failed, 0 lost",
+        "breaker off                          322 tries for 240 calls: 82 failed, 0 lost",
+        "classic ladder                       231 tries for 240 calls: 11 failed, 20 lost",
+        "classic, but 10 minutes for billing  249 tries for 240 calls: 9 failed, 0 lost",
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -73,3 +74,7 @@ def test_html_follows_calls_and_edits(desk: Desk, policy: Policy, tmp_path: Path
     view.page.get_by_role("cell", name="circuit open").wait_for()
     policy.edit("priority: 10", "priorty: 10")
     view.page.get_by_text("did you mean `priority`?").wait_for()
+    # the output stays in the notebook as it is, to be looked at on another day
+    times = view.page.locator(".jp-OutputArea-output time").all_inner_texts()
+    assert len(times) >= 3
+    assert [text for text in times if not re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", text)] == []

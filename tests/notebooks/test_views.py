@@ -241,6 +241,29 @@ def test_edits_of_the_file_are_followed_and_a_bad_one_is_told(toolkit: cbauth.To
     assert "did you mean" not in status.text()
 
 
+def test_a_file_that_is_gone_is_told_in_place_of_what_was_wrong_with_it(
+    toolkit: cbauth.Toolkit, policy: Policy
+) -> None:
+    """Whoever replaces a file is given a moment to do so: ``cbauth.watching`` has it."""
+    status = Person(StatusView(toolkit))
+    policy.edit("priority: 10", "priorty: 10")
+    status.says("the file has an error, the policy before it still runs")
+    policy.path.unlink()
+    status.says("the file cannot be read, the policy before it still runs")
+    status.says("there is no such file")
+    assert "did you mean" not in status.text()
+    policy.path.write_text(policy.text, "utf-8")
+    wait(lambda: "there is no such file" not in status.text())
+    status.says("2 of 3 profiles are ready.")
+
+
+def test_a_toolkit_that_is_closed_is_told(toolkit: cbauth.Toolkit) -> None:
+    status = Person(StatusView(toolkit))
+    status.says("2 of 3 profiles are ready.")
+    toolkit.close()
+    status.says("the toolkit is closed, and follows its file no more")
+
+
 def test_a_long_error_is_wrapped_and_hostile_text_stays_text(toolkit: cbauth.Toolkit) -> None:
     status = Person(StatusView(toolkit))
     fail(toolkit, "<script>alert(1)</script> " + "word " * 100)
@@ -262,6 +285,19 @@ def test_many_changes_in_a_second_are_few_updates(toolkit: cbauth.Toolkit) -> No
     fail(toolkit)
     status.says("▲ circuit open")
     assert len(updates) < 60
+
+
+def test_what_is_sent_stays_small_however_many_calls_there_are(toolkit: cbauth.Toolkit) -> None:
+    status = Person(StatusView(toolkit))
+    status.says("2 of 3 profiles are ready.")
+    sent: list[int] = []
+    for each in status.widgets():
+        each.observe(lambda change: sent.append(len(str(change["new"]))))
+    for _ in range(6000):
+        with toolkit.acquire("m") as lease:
+            assert lease.profile_id == "fast"
+    status.says("6000 tries, 0 failures, 0 failovers.")
+    assert 0 < max(sent) <= 30 * 1024
 
 
 def test_a_fault_inside_a_view_is_shown_without_its_text_and_the_view_goes_on(
@@ -318,10 +354,20 @@ def test_a_timeline_records_until_it_is_closed(toolkit: cbauth.Toolkit) -> None:
     timeline = Timeline(toolkit)
     fail(toolkit)
     assert repr(timeline) == "<Timeline: 2 tries, 1 failure, 1 failover.>"
-    assert '<svg role="img"' in timeline._repr_html_()
+    assert '<img alt="Recent calls by profile: 2 tries, 1 failure, 1 failover."' in timeline._repr_html_()
     timeline.close()
     fail(toolkit)
     assert "2 tries" in repr(timeline)
+
+
+def test_what_had_begun_before_a_timeline_is_shown_in_it(toolkit: cbauth.Toolkit) -> None:
+    fail(toolkit)
+    fail(toolkit)
+    for timeline in (Timeline(toolkit), Timeline(toolkit)):
+        assert repr(timeline) == "<Timeline: 0 tries, 0 failures, 0 failovers. fast has an open circuit.>"
+        assert "<img" in timeline._repr_html_()
+    toolkit.reset()
+    assert repr(timeline) == "<Timeline: 0 tries, 0 failures, 0 failovers.>"
 
 
 # mistakes

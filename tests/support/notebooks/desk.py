@@ -68,6 +68,17 @@ class Desk:
                 view.until("window.ranAll")
         return view
 
+    def read(self, text: str, *, dark: bool = False) -> View:
+        """A notebook that somebody else has run, opened in JupyterLab, which does not trust it; nothing is run."""
+        name = f"notebook-{next(self._numbers)}.ipynb"
+        (self.folder / name).write_text(text, "utf-8")
+        context = self._chromium.profile(dark=dark, width=1100, height=1000, reached=[])
+        self._open.append(context)
+        view = View(self, "lab", name, context)
+        view.load()
+        view.command("apputils:change-theme", theme=f"JupyterLab {'Dark' if dark else 'Light'}")
+        return view
+
     def leave(self) -> None:
         """Close all pages, end all kernels."""
         for context in self._open:
