@@ -155,6 +155,7 @@ class Toolkit:
         self._reloading = ReloadLock()
         self._watch: Watch | None = None
         self._listeners: dict[object, OnReload | None] = {}
+        self._closed = False
         if self._logins is not None:
             self._logins.on_signed_in(self._welcome)
         self._keep_fresh()
@@ -178,6 +179,11 @@ class Toolkit:
     def problem(self) -> ConfigError | None:
         """Why the last reload failed, and the plan before it still runs; ``None`` when it went well."""
         return self._problem
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close()`` was called: nothing should be begun with it any more."""
+        return self._closed
 
     @property
     def profiles(self) -> AuthProfileManager:
@@ -375,6 +381,7 @@ class Toolkit:
 
     def close(self) -> None:
         """Watch no more; end the logins on their way; give back permits, the store and its files. Twice is fine."""
+        self._closed = True
         self._unwatch(*tuple(self._listeners))
         if self._leave is not None:
             self._leave()

@@ -7,6 +7,7 @@ Laws:
    one changes nothing.
 3. The offer (link, code) exists only while its login waits.
 4. What was pasted is handed to the login and kept nowhere.
+5. What has left (its profile is gone from the file, its toolkit is closed) begins nothing until it has come back.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class LoginController:
     def click(self) -> None:
         """Sign in. Nothing happens while a login is on its way."""
         with self._lock:
-            if self._closed or (self._state is not None and self._state.busy):
+            if self._closed or self._away or (self._state is not None and self._state.busy):
                 return
             number = self._move(LoginState.STARTING, f"Asking {self.provider} for a login.")
         self._submit(partial(self._begin, number))
@@ -115,7 +116,8 @@ class LoginController:
 
     def heard(self, event: Event) -> None:
         """An event of the toolkit; only those of this profile's logins and tokens matter."""
-        if self._closed or event.profile_id != self.profile_id or not event.name.startswith(("auth:", "token:")):
+        ours = event.profile_id == self.profile_id and event.name.startswith(("auth:", "token:"))
+        if self._closed or self._away or not ours:
             return
         with self._lock:
             if event.name == "auth:started" and not self._beginning and self._login is None:
@@ -129,9 +131,29 @@ class LoginController:
                     self._move(LoginState.FAILED, "The login that was started elsewhere has failed.", event.error or "")
         self._submit(self.look)
 
+    def leave(self, state: LoginState, why: str) -> None:
+        """There is nothing to sign in to any more, because of ``why``; a login on its way ends."""
+        with self._lock:
+            if (self._state, self._sentence) == (state, why):
+                return
+            ours = self._login is not None or self._state is LoginState.STARTING
+            login, self._login = self._login, None
+            self._elsewhere, self._stored, self._trouble = False, None, ""
+            self._move(state, why, "The login that was on its way was cancelled." if ours else "")
+        if login is not None:
+            login.cancel()
+
+    def come_back(self) -> None:
+        """After ``leave``: things stand as the stored login says, once one looks."""
+        with self._lock:
+            if self._away:
+                self._move(None)
+
     def look(self) -> None:
         """See how the login on its way is doing, and what is stored. May take time."""
         with self._lock:
+            if self._away:
+                return
             login, number = self._login, self._number
         if login is not None and login.done:
             try:
@@ -145,6 +167,8 @@ class LoginController:
         except CbauthError as error:
             stored, trouble = None, _sentence(str(error))
         with self._lock:
+            if self._away:  # meanwhile
+                return
             self._trouble = trouble
             # whoever signs in elsewhere, another process too, has the last word over what went wrong here
             fresh = stored is not None and stored != self._stored
@@ -186,6 +210,10 @@ class LoginController:
             login.cancel()
 
     # inside
+
+    @property
+    def _away(self) -> bool:
+        return self._state is not None and self._state.away
 
     def _move(self, state: LoginState | None, sentence: str = "", problem: str = "") -> int:
         """Another state; whatever was under way belongs to the past. Gives its number."""

@@ -117,7 +117,7 @@ class LoginControls:
         put(self._button, "description", f"{again} {shown.provider}")
         put(self._button, "tooltip", f"Sign in to {shown.provider} for profile {shown.profile_id}")
         put(self._cancel, "tooltip", f"Cancel the login of profile {shown.profile_id}")
-        show(self._button, not shown.state.busy)
+        show(self._button, not shown.state.busy and not shown.state.away)
         show(self._cancel, shown.state.busy)
 
 

@@ -33,6 +33,8 @@ class LoginState(Enum):
     FAILED = ("▲", "failed", "bad")
     CANCELLED = ("□", "cancelled", "idle")
     TIMED_OUT = ("■", "timed out", "care")
+    GONE = ("◌", "gone", "care")
+    CLOSED = ("◌", "closed", "idle")
 
     def __init__(self, shape: str, word: str, mood: str) -> None:
         self.shape = shape
@@ -43,6 +45,11 @@ class LoginState(Enum):
     def busy(self) -> bool:
         """Whether a login is on its way."""
         return self in (LoginState.STARTING, LoginState.WAITING)
+
+    @property
+    def away(self) -> bool:
+        """Whether there is nothing to sign in to: the profile has left the file, or the toolkit is closed."""
+        return self in (LoginState.GONE, LoginState.CLOSED)
 
     def __str__(self) -> str:
         return self.word

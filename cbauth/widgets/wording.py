@@ -15,7 +15,12 @@ COLUMNS = ("Profile", "Provider", "State", "What it means", "Until")
 
 def hint(shown: LoginSnapshot) -> str:
     """How to sign in from elsewhere."""
-    return f"To sign in, run `{shown.command}` in a terminal." if shown.needs_login and not shown.state.busy else ""
+    return f"To sign in, run `{shown.command}` in a terminal." if _calls(shown) else ""
+
+
+def _calls(shown: LoginSnapshot) -> bool:
+    """Whether it is time for a person to do something, and possible."""
+    return shown.needs_login and not shown.state.busy and not shown.state.away
 
 
 def summary(logins: Sequence[LoginSnapshot]) -> str:
