@@ -19,7 +19,7 @@ from cbauth.toolkit import Toolkit
 from cbauth.widgets.controller import LoginController
 from cbauth.widgets.states import LoginSnapshot, LoginState
 from cbauth.widgets.view import View, policy_of
-from cbauth.widgets.wording import headline, logins_html, logins_text, summary
+from cbauth.widgets.wording import headline, logins_html, logins_text, news, summary
 
 __all__ = ["LoginButton", "LoginPanel"]
 
@@ -174,12 +174,12 @@ class Logins(View):
             old != replace(new, at=old.at) for old, new in zip(before, self._shown, strict=True)
         )
 
-    def _row(self, shown: LoginSnapshot, *, status: bool) -> Any:
+    def _row(self, shown: LoginSnapshot, *, alone: bool) -> Any:
         from cbauth.widgets.controls import LoginControls
 
         return LoginControls(
             shown,
-            status=status,
+            alone=alone,
             click=partial(self._safely, self._click, shown.profile_id),
             cancel=partial(self._safely, self._cancel, shown.profile_id),
             paste=partial(self._safely, self._hand_in, shown.profile_id),
@@ -240,8 +240,10 @@ class LoginButton(Logins):
         return LoginState.GONE, "The profile is not in the file any more."
 
     def _build(self) -> list[Any]:
-        self._controls = {each.profile_id: self._row(each, status=True) for each in self._shown}
-        return [controls.box for controls in self._controls.values()]
+        from cbauth.widgets.controls import styles
+
+        self._controls = {each.profile_id: self._row(each, alone=True) for each in self._shown}
+        return [styles(), *(controls.box for controls in self._controls.values())]
 
     def _apply(self) -> None:
         for shown in self._shown:
@@ -273,15 +275,15 @@ class LoginPanel(Logins):
     def _build(self) -> list[Any]:
         from ipywidgets import Layout, VBox
 
-        from cbauth.widgets.controls import page
+        from cbauth.widgets.controls import page, styles
 
         self._headline = page(self._heading())
-        self._controls = {each.profile_id: self._row(each, status=False) for each in self._shown}
+        self._controls = {each.profile_id: self._row(each, alone=False) for each in self._shown}
         self._rows = VBox([each.box for each in self._controls.values()], layout=Layout(width="100%"))
-        return [self._headline, self._rows]
+        return [styles(), self._headline, self._rows]
 
     def _heading(self) -> Markup:
-        return headline(" ".join(filter(None, (summary(self._shown), self._note))))
+        return headline(" ".join(filter(None, (summary(self._shown), self._note))), news(self._shown))
 
     def _apply(self) -> None:
         from cbauth.widgets.controls import close_tree, put
@@ -291,7 +293,7 @@ class LoginPanel(Logins):
         if list(wanted) != list(self._controls):
             gone = [self._controls.pop(profile_id) for profile_id in set(self._controls) - set(wanted)]
             self._controls = {
-                profile_id: self._controls.get(profile_id) or self._row(each, status=False)
+                profile_id: self._controls.get(profile_id) or self._row(each, alone=False)
                 for profile_id, each in wanted.items()
             }
             self._rows.children = [controls.box for controls in self._controls.values()]

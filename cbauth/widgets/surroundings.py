@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cbauth.errors import ConfigError
 
-__all__ = ["Surroundings", "apart", "chosen", "look", "ui_of"]
+__all__ = ["Surroundings", "apart", "chosen", "is_fresh", "look", "ui_of"]
 
 UI = ("auto", "widgets", "html")
 
@@ -24,6 +25,8 @@ REMOTE = (
     "SSH_CONNECTION",
 )
 """Each is set where the browser runs on another machine than the kernel."""
+FRESH = 2.0
+"""Seconds in which whoever pressed a button has hardly gone elsewhere."""
 COLAB = ("COLAB_RELEASE_TAG", "COLAB_BACKEND_VERSION", "COLAB_GPU")
 
 
@@ -72,6 +75,18 @@ def apart() -> Context:
     if isinstance(parent, ContextVar):
         context.run(parent.set, {})
     return context
+
+
+def is_fresh() -> bool:
+    """Whether the message that the kernel is at was sent a moment ago: it may have waited for a cell to end.
+
+    Clocks that differ make it old, or newer than it is.
+    """
+    from IPython.core.getipython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    sent = None if kernel is None else kernel.get_parent().get("header", {}).get("date")
+    return isinstance(sent, datetime) and (datetime.now(UTC) - sent).total_seconds() < FRESH
 
 
 def _may_ask(kernel: Any) -> bool:

@@ -8,8 +8,9 @@ from cbauth.display.html import CODE, FRAME, LINE, LINK, Markup, element, marked
 from cbauth.display.text import lined_up
 from cbauth.widgets.states import LoginSnapshot, Offer
 
-__all__ = ["headline", "logins_html", "logins_text", "offer_html", "row_html", "summary"]
+__all__ = ["headline", "logins_html", "logins_text", "news", "offer_html", "row_html", "summary"]
 
+UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap"
 COLUMNS = ("Profile", "Provider", "State", "What it means", "Until")
 
 
@@ -31,9 +32,16 @@ def summary(logins: Sequence[LoginSnapshot]) -> str:
     return f"{signed_in} of {len(logins)} {'profile is' if len(logins) == 1 else 'profiles are'} signed in."
 
 
-def headline(text: str) -> Markup:
-    """A sentence that screen readers read out when it changes; one for each view."""
-    return element("div", element("strong", text), role="status", style=f"{FRAME}; padding: 2px 0")
+def headline(text: str, heard: str = "") -> Markup:
+    """A sentence that screen readers read out when it changes; one for each view. ``heard`` is seen elsewhere."""
+    said = [element("strong", text), *([element("span", f" {heard}", style=UNSEEN)] if heard else [])]
+    return element("div", *said, role="status", style=f"{FRAME}; padding: 2px 0")
+
+
+def news(logins: Sequence[LoginSnapshot]) -> str:
+    """What those who hear the rows of a panel have to know at once: what is on its way, and what went wrong."""
+    told = (each for each in logins if each.state.busy or each.problem)
+    return " ".join(f"{each.profile_id}: {each.state}. {each.sentence} {each.problem}".rstrip() for each in told)
 
 
 def logins_text(logins: Sequence[LoginSnapshot]) -> str:
@@ -57,8 +65,11 @@ def row_html(shown: LoginSnapshot, *, status: bool) -> Markup:
     return element("div", *said, role="status" if status else None, style=f"{FRAME}; margin: 0; padding: 2px 0")
 
 
-def offer_html(shown: LoginSnapshot, offer: Offer) -> Markup:
-    """The link, and the code where there is one. The only place where they are written."""
+def offer_html(shown: LoginSnapshot, offer: Offer, named: str = "") -> Markup:
+    """The link, and the code where there is one. The only place where they are written.
+
+    ``named`` tells the link by ear from others.
+    """
     link = element(
         "a",
         f"Open {shown.provider} and sign in ↗",
@@ -66,7 +77,7 @@ def offer_html(shown: LoginSnapshot, offer: Offer) -> Markup:
         target="_blank",
         rel="noopener noreferrer",
         style=f"color: {LINK}; font-weight: 600; text-decoration: underline",
-        aria_label=f"Open {shown.provider} and sign in, in a new tab",
+        aria_label=f"Open {shown.provider} and sign in, in a new tab{named}",
     )
     if not offer.user_code:
         return element("div", link, style=f"{FRAME}; padding: 4px 0")

@@ -129,10 +129,24 @@ def test_the_keyboard_alone_completes_a_login(desk: Desk, policy: Policy, identi
                 return
         raise AssertionError(f"{name} cannot be reached")
 
+    def focused() -> str:
+        return str(view.page.evaluate("() => document.activeElement.innerText || document.activeElement.type"))
+
+    def tab() -> str:
+        keyboard.press("Tab")
+        return focused()
+
     tab_to("Sign in to Acme")
     keyboard.press("Enter")
     view.link().wait_for()
-    tab_to("Open Acme and sign in")
+    assert focused() == "Signing in to Acme…"
+    assert [tab() for _ in range(4)] == ["Open Acme and sign in ↗", "password", "Continue", "Cancel"]
+    keyboard.press("Enter")
+    view.says("cancelled")
+    view.page.wait_for_function("() => document.activeElement.innerText === 'Sign in to Acme'")
+    keyboard.press("Enter")
+    view.link().wait_for()
+    assert tab() == "Open Acme and sign in ↗"
     with view.context.expect_page() as opened:
         keyboard.press("Enter")
     other = opened.value
@@ -153,7 +167,7 @@ def test_the_focus_and_what_was_typed_survive_updates(desk: Desk, policy: Policy
         "threading.Thread(target=call, daemon=True).start()"
     )
     view = desk.open("lab", policy.setup + "panel = LoginPanel(toolkit)\npanel", "StatusView(toolkit)", calls)
-    view.button("Sign in to Acme").click()
+    view.button("Sign in to Acme (me)").click()
     view.box().press_sequentially("http://127.0.0.1/half")
     flag.touch()
     view.says("circuit open")

@@ -6,6 +6,7 @@ import copy
 import gc
 import json
 import pickle
+import re
 import threading
 import weakref
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ def test_a_panel_has_a_row_for_each_profile_that_signs_in_and_follows_the_file(
     panel.says("0 of 2 profiles are signed in.")
     assert set(rows) <= set(panel.widgets())  # nothing was built anew
     assert panel.html().count('role="status"') == 1
-    panel.press("Sign in to Acme")
+    panel.press("Sign in to Acme (me)")
     panel.sign_in()
     panel.says("1 of 2 profiles are signed in.")
     before = len(_instances)
@@ -115,6 +116,24 @@ def test_a_panel_has_a_row_for_each_profile_that_signs_in_and_follows_the_file(
     toolkit.reload()
     panel.says("No profile of this policy signs in.")
     wait(lambda: len(_instances) < before)
+
+
+def test_two_logins_of_a_panel_are_told_apart_by_ear(
+    toolkit: cbauth.Toolkit, policy: Policy, identity: IdentityProvider
+) -> None:
+    policy.edit("  fast: {", "  you: {provider: acme, oauth: {account: you}}\n  fast: {")
+    toolkit.reload()
+    panel = Person(LoginPanel(toolkit), identity.issuer)
+    for name in ("me", "you"):
+        panel.press(f"Sign in to Acme ({name})")
+    wait(lambda: panel.html().count("<a href") == 2)
+    names = [each.description for each in panel.widgets() if getattr(each, "description", "")]
+    names += re.findall(r'aria-label="([^"]+)"', panel.html())
+    assert len(names) == len(set(names)) == 10
+    read_out = panel.html().split('role="status"')[1].split("</div>")[0]
+    assert "me: waiting. Open the page and sign in there" in read_out
+    panel.paste("http://127.0.0.1/nothing")
+    panel.says("The login waits on. you: waiting.")
 
 
 def test_no_trait_and_no_text_holds_a_secret_at_any_time(button: Person, identity: IdentityProvider) -> None:
