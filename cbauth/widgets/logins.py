@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ from cbauth.config.suggest import nearest
 from cbauth.display.html import FRAME, Markup, element
 from cbauth.errors import ConfigError, LoginRequiredError
 from cbauth.events import Event
-from cbauth.plan import Profile
+from cbauth.plan import OAuthLogin, Profile
 from cbauth.secrets import Secret
 from cbauth.toolkit import Toolkit
 from cbauth.widgets.controller import LoginController
@@ -27,7 +28,9 @@ CLOSED = "This view is closed: make a new one."
 
 
 class Logins(View):
-    """The logins of some profiles."""
+    """The logins of some profiles. ``_named``: what is called on it takes the name of one."""
+
+    _named = False
 
     def __init__(self, toolkit: Toolkit, key: Hashable, ui: str) -> None:
         super().__init__(toolkit, key, ui)
@@ -38,9 +41,9 @@ class Logins(View):
         self._shown: tuple[LoginSnapshot, ...] = ()
         self._note = ""
 
+    @abstractmethod
     def _profiles(self) -> list[Profile]:
         """The profiles that it is about, as the policy is now."""
-        raise NotImplementedError
 
     def _controller(self, profile: Profile) -> LoginController:
         found = self._controllers.get(profile.id)
@@ -55,6 +58,7 @@ class Logins(View):
                 changed=self._changed,
             )
         found.provider = profile.provider.name
+        found.account = profile.credential.account if isinstance(profile.credential, OAuthLogin) else None
         return found
 
     def _absence(self, profile_id: str) -> tuple[LoginState, str] | None:
@@ -107,7 +111,9 @@ class Logins(View):
         self._require_open()
         self._decide(self._ui)
         if self._mode == "still" or self._surroundings.headless:
-            raise LoginRequiredError(profile_id, reason="nobody is here who could sign in")
+            terminal = self._surroundings.terminal
+            why = "this terminal cannot show a login" if terminal else "nobody is here who could sign in"
+            raise LoginRequiredError(profile_id, reason=why)
 
     def _paste(self, profile_id: str) -> None:
         """Ask for the address in a box of the front-end, whose content no notebook keeps."""
@@ -118,7 +124,11 @@ class Logins(View):
             raise ConfigError(f"no login of {profile_id} waits for an address: begin one with sign_in()")
         from getpass import getpass
 
-        controller.paste(Secret(getpass("Address of the page that the login ended on: ")))
+        address = Secret(getpass("Address of the page that the login ended on: "))
+        now = controller.snapshot()
+        if now.offer is None and not now.state.good:
+            raise ConfigError(f"the login of {profile_id} has ended meanwhile: begin another one with sign_in()")
+        controller.paste(address)
 
     def _heard(self, event: Event) -> None:
         controller = self._controllers.get(event.profile_id or "")
@@ -132,7 +142,7 @@ class Logins(View):
         return "\n".join(filter(None, (CLOSED if self._closed else self._note, shown)))
 
     def _html(self, *, live: bool) -> str:
-        shown = [logins_html(self._shown, offers=live)] if self._shown or not self._closed else []
+        shown = [logins_html(self._shown, live=live, named=self._named)] if self._shown or not self._closed else []
         said = CLOSED if self._closed else self._note
         return element("div", *([element("div", said, style=FRAME)] if said else []), *shown)
 
@@ -254,20 +264,31 @@ class LoginButton(Logins):
 class LoginPanel(Logins):
     """All profiles that sign in, a row each, as the policy is now. ``ui`` as for ``LoginButton``."""
 
+    _named = True
+
     def __init__(self, toolkit: Toolkit, *, ui: str = "auto") -> None:
         super().__init__(a_toolkit(toolkit), policy_of(toolkit), ui)
 
     def sign_in(self, profile_id: str) -> None:
         """What the button of that profile does. Raises ``ConfigError``, and ``LoginRequiredError`` without a person."""
-        self._require_open()
-        self._see()
-        if profile_id not in self._controllers:
-            raise ConfigError(f"no profile {profile_id!r} signs in: {', '.join(self._controllers) or 'none'} do")
+        self._require(profile_id)
         self._sign_in(profile_id)
 
     def paste(self, profile_id: str) -> None:
         """Ask for the address on which the browser ended."""
+        self._require(profile_id)
         self._paste(profile_id)
+
+    def cancel(self, profile_id: str) -> None:
+        """Give up the login of that profile that is on its way."""
+        self._require(profile_id)
+        self._cancel(profile_id)
+
+    def _require(self, profile_id: str) -> None:
+        self._require_open()
+        self._see()
+        if profile_id not in self._controllers:
+            raise ConfigError(f"no profile {profile_id!r} signs in: {', '.join(self._controllers) or 'none'} do")
 
     def _profiles(self) -> list[Profile]:
         return [profile for profile in self._toolkit.plan.profiles if profile.uses_oauth]

@@ -35,12 +35,13 @@ class Surroundings:
     """``notebook``: a front-end shows what the kernel displays. ``widgets``: ipywidgets is there.
 
     ``headless``: the run asks nobody (nbclient, papermill, nbconvert). ``remote``: a browser on this machine is not the
-    reader's, so that a callback would not arrive.
+    reader's, so that a callback would not arrive. ``terminal``: somebody types at a prompt, which shows text alone.
     """
 
     notebook: bool = False
     widgets: bool = False
     headless: bool = False
+    terminal: bool = False
     remote: bool = False
 
 
@@ -57,6 +58,7 @@ def look(environ: Mapping[str, str] = os.environ) -> Surroundings:
         notebook=kernel is not None,
         widgets=_has_widgets(),
         headless=not asks,
+        terminal=kernel is None and (shell is not None or hasattr(sys, "ps1")),
         remote=colab or any(environ.get(name) for name in REMOTE),
     )
 

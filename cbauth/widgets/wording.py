@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cbauth.display.html import CODE, FRAME, LINE, LINK, Markup, element, marked, scrolling, table, time_element
-from cbauth.display.text import lined_up
 from cbauth.widgets.states import LoginSnapshot, Offer
 
 __all__ = ["headline", "logins_html", "logins_text", "news", "offer_html", "row_html", "summary"]
@@ -45,10 +44,25 @@ def news(logins: Sequence[LoginSnapshot]) -> str:
 
 
 def logins_text(logins: Sequence[LoginSnapshot]) -> str:
-    """Logins as a table in plain text, with what to type for those that are missing."""
-    rows = [(each.profile_id, f"{each.state.shape} {each.state}", each.sentence) for each in logins]
-    lines = [lined_up(("profile", "state", "what it means"), rows)] if rows else [summary(logins)]
-    return "\n".join([*lines, *(text for each in logins for text in (each.problem, hint(each)) if text)])
+    """Logins in plain text, a line each, with what to type for those that are missing."""
+    lines = [] if logins else [summary(logins)]
+    for each in logins:
+        lines.append(f"{each.profile_id} · {each.state.shape} {each.state} · {each.sentence}")
+        shown = "" if each.offer is None else f"Where no link is shown, run `{each.command}` in a terminal instead."
+        lines += filter(None, (each.problem, hint(each), shown))
+    return "\n".join(lines)
+
+
+def calls(shown: LoginSnapshot, *, named: bool) -> str:
+    """What to call where there are no buttons. ``named``: with the name of the profile."""
+    given = repr(shown.profile_id) if named else ""
+    if shown.offer is not None and shown.offer.pastes:
+        return (
+            f"Page not found after signing in? paste({given}) of this view takes its address. cancel({given}) gives up."
+        )
+    if shown.state.busy:
+        return f"cancel({given}) of this view gives up."
+    return f"sign_in({given}) of this view begins a login." if _calls(shown) else ""
 
 
 def row_html(shown: LoginSnapshot, *, status: bool) -> Markup:
@@ -91,23 +105,27 @@ def offer_html(shown: LoginSnapshot, offer: Offer, named: str = "") -> Markup:
     return element("div", *parts, style=f"{FRAME}; padding: 4px 0")
 
 
-def logins_html(logins: Sequence[LoginSnapshot], *, offers: bool = False) -> Markup:
-    """Logins as a table. ``offers``: with the links and codes of those on their way, for outputs that are replaced."""
+def logins_html(logins: Sequence[LoginSnapshot], *, live: bool = False, named: bool = False) -> Markup:
+    """Logins as a table. ``live``: for outputs that are replaced, with links and codes, and what to call.
+
+    ``named``: what is called takes the name of a profile.
+    """
     if not logins:
         return element("div", summary(logins), style=FRAME)
     rows = []
     for each in logins:
-        shown = each.offer if offers else None
-        parts = [part for part in (each.problem, hint(each)) if part]
+        shown = each.offer if live else None
+        what = calls(each, named=named) if live else ""
         meaning = element(
             "div",
             each.sentence,
-            *(element("div", part) for part in parts),
-            *([] if shown is None else [offer_html(each, shown)]),
+            *(element("div", part) for part in (each.problem, hint(each)) if part),
+            *([] if shown is None else [offer_html(each, shown, f" ({each.profile_id})" if named else "")]),
+            *([element("div", what)] if what else []),
         )
         until = "" if each.until is None else time_element(each.until, each.at)
         state = marked(each.state.shape, each.state.word, each.state.mood)
         rows.append((each.profile_id, each.provider, state, meaning, until))
-    seen = () if offers else (" Seen ", time_element(logins[0].at, logins[0].at), ".")
+    seen = () if live else (" Seen ", time_element(logins[0].at, logins[0].at), ".")
     caption = element("span", summary(logins), *seen)
     return element("div", scrolling(table(caption, COLUMNS, rows), "Logins"), style=FRAME)

@@ -111,7 +111,7 @@ def test_a_login_that_is_denied_says_why_and_what_next(desk: Desk, policy: Polic
     tab = view.follow()
     tab.locator("#deny").click()
     view.says("failed")
-    view.says("access_denied: the person said no. Sign in again to try once more.")
+    view.says("The person said no (access_denied). Sign in again to try once more.")
 
 
 def test_a_login_that_nobody_finishes_times_out(desk: Desk, policy: Policy) -> None:
