@@ -128,8 +128,9 @@ def test_a_wrong_paste_is_explained_and_the_login_waits_on(person: Person, ident
     landing = identity.approve(person.click())
     for wrong, why in [
         ("  ", "Nothing was pasted"),
-        ("hello", "copy the whole address"),
-        (landing.replace("state=", "state=x"), "belongs to another login"),
+        ("hello", "That address does not begin with http://127.0.0.1; copy the whole address"),
+        (landing.replace("state=", "state=x"), "That belongs to another login"),
+        (person.click(), "This is an address of the sign-in page: paste the one that the browser shows after"),
     ]:
         person.login.paste(Secret(wrong))
         person.work()
@@ -137,7 +138,7 @@ def test_a_wrong_paste_is_explained_and_the_login_waits_on(person: Person, ident
         assert shown.state is LoginState.WAITING
         assert shown.offer is not None
         assert why in shown.problem
-    person.login.paste(Secret(landing))
+    person.login.paste(Secret(f'"{landing}".'))
     person.work()
     assert person.login.snapshot().offer is None
     person.until(LoginState.SIGNED_IN)

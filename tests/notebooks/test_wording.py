@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,6 @@ def test_a_prompt_without_pages_is_told_the_command(how: list[str], why: str, po
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        cwd=tmp_path,
+        env={**os.environ, "IPYTHONDIR": str(tmp_path)},
     )
     assert f"profile me: {why}; run `cbauth login me`" in ended.stdout, ended.stderr
