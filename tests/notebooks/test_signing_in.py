@@ -101,6 +101,7 @@ def test_cancelling_takes_the_link_away_and_one_can_begin_again(desk: Desk, poli
     view.button("Cancel").click()
     view.says("cancelled")
     expect(view.link()).to_have_count(0)
+    expect(view.button("Sign in to Acme")).to_be_focused()
     view.button("Sign in to Acme").click()
     view.link().wait_for()
 
