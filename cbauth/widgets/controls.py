@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from time import monotonic
 from typing import Any
 
 import ipywidgets
@@ -22,7 +23,7 @@ import traitlets
 
 from cbauth.secrets import Secret
 from cbauth.widgets.states import LoginSnapshot
-from cbauth.widgets.surroundings import is_fresh
+from cbauth.widgets.surroundings import FRESH, is_fresh
 from cbauth.widgets.wording import offer_html, row_html
 
 __all__ = ["LoginControls", "Page", "Pasting", "close_tree", "page", "put", "styles"]
@@ -59,6 +60,7 @@ def page(html: str = "") -> Page:
     return Page(html, layout=ipywidgets.Layout(width="auto", margin="0"))
 
 
+NEVER = -1e9
 STYLE = (
     ".cbauth-view .widget-label, .cbauth-view .jupyter-button"
     " { white-space: normal; overflow: visible; overflow-wrap: anywhere; height: auto; line-height: 1.4 }"
@@ -103,6 +105,7 @@ class LoginControls:
         fitting = {"width": "auto", "max_width": "100%", "margin": "2px 8px 2px 0"}
         self._alone = alone
         self._named = "" if alone else f" ({shown.profile_id})"
+        self._finished_at = NEVER
         self._said = page()
         self._button = ipywidgets.Button(layout=ipywidgets.Layout(**fitting, align_self="flex-start"))
         self._cancel = ipywidgets.Button(description=f"Cancel{self._named}", layout=ipywidgets.Layout(**fitting))
@@ -124,7 +127,8 @@ class LoginControls:
         )
         self._button.on_click(lambda _: click())
         self._cancel.on_click(lambda _: self._back_from(cancel))
-        self._done.on_click(lambda _: paste(Secret("")))
+        self._done.on_click(lambda _: self._go_on(paste))
+        self._pasting.on_msg(lambda _, message, __: self._finish() if message.get("event") == "submit" else None)
         self.apply(shown)
 
     def apply(self, shown: LoginSnapshot) -> None:
@@ -132,8 +136,10 @@ class LoginControls:
         offer, busy = shown.offer, shown.state.busy
         put(self._offer, "value", "" if offer is None else offer_html(shown, offer, self._named))
         show(self._offer, offer is not None)
+        pastes = offer is not None and offer.pastes
         for part in (self._pasting, self._done):
-            show(part, offer is not None and offer.pastes)
+            show(part, pastes)
+        self._catch_focus()
         put(self._said, "value", row_html(shown, status=self._alone))
         again = "Sign in again to" if not shown.needs_login else "Sign in to"
         does = f"Signing in to {shown.provider}…" if busy else f"{again} {shown.provider}"
@@ -149,6 +155,22 @@ class LoginControls:
         if is_fresh():
             self._button.focus()
         cancel()
+
+    def _go_on(self, paste: Callable[[Secret], object]) -> None:
+        """Continue: what stands in the box comes as a message of its own, before this one."""
+        self._finish()
+        paste(Secret(""))
+
+    def _finish(self) -> None:
+        """Somebody is done with the box, and it goes away if the address was right, with the focus in it or beside."""
+        if is_fresh():
+            self._finished_at = monotonic()
+            self._catch_focus()
+
+    def _catch_focus(self) -> None:
+        if self._done.layout.display == "none" and monotonic() - self._finished_at < FRESH:
+            self._finished_at = NEVER
+            self._button.focus()
 
 
 def close_tree(widget: Any) -> None:

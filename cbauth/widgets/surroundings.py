@@ -12,7 +12,7 @@ from typing import Any
 
 from cbauth.errors import ConfigError
 
-__all__ = ["Surroundings", "apart", "chosen", "is_fresh", "look", "ui_of"]
+__all__ = ["FRESH", "Surroundings", "apart", "chosen", "is_fresh", "look", "ui_of"]
 
 UI = ("auto", "widgets", "html")
 

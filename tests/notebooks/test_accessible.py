@@ -85,11 +85,18 @@ def contrasts(found: dict[str, Any]) -> list[float]:
 @pytest.mark.parametrize("code", [False, True], ids=["link", "code"])
 def test_axe_finds_nothing_and_all_text_stands_out(dark: bool, code: bool, desk: Desk, policy: Policy) -> None:
     remote = "import os\nos.environ['SSH_CONNECTION'] = 'x'" if code else ""
+    policy.edit("  fast: {", "  you: {provider: acme, oauth: {account: you}, models: [other]}\n  fast: {")
     view = desk.open("lab", remote, policy.setup, *CELLS, dark=dark, height=2400)
     view.says("rate_limit: slow down")
     view.page.locator(".jp-CodeCell").nth(2).get_by_role("button", name="Sign in to Acme").click()
     view.link().wait_for()
     view.says("A login is on its way")  # in the panel
+    view.button("Sign in to Acme (you)").click()
+    expect(view.link()).to_have_count(2)
+    if not code:
+        view.page.get_by_label("Paste its address (you)").press("Enter")
+        view.button("Continue (you)").click()
+        view.says("Nothing was pasted")
     view.page.locator(".jp-RenderedHTMLCommon table").first.wait_for()
     for within in (".cbauth-view", ".jp-OutputArea-output:has(table)"):
         found = judged(view, within)

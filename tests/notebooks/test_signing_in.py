@@ -72,6 +72,7 @@ def test_a_callback_that_cannot_arrive_is_pasted_and_a_wrong_paste_is_explained(
     view.box().fill(address)
     view.button("Continue").click()
     view.says("Signed in to Acme as")
+    expect(view.button("Sign in again to Acme")).to_be_focused()
     expect(view.box()).to_be_hidden()
     expect(view.box()).to_have_value("")
 
