@@ -15,10 +15,10 @@ COLUMNS = ("Profile", "Provider", "State", "What it means", "Until")
 
 def hint(shown: LoginSnapshot) -> str:
     """How to sign in from elsewhere."""
-    return f"To sign in, run `{shown.command}` in a terminal." if _calls(shown) else ""
+    return f"To sign in, run `{shown.command}` in a terminal." if _invites(shown) else ""
 
 
-def _calls(shown: LoginSnapshot) -> bool:
+def _invites(shown: LoginSnapshot) -> bool:
     """Whether it is time for a person to do something, and possible."""
     return shown.needs_login and not shown.state.busy and not shown.state.away
 
@@ -53,7 +53,7 @@ def logins_text(logins: Sequence[LoginSnapshot]) -> str:
     return "\n".join(lines)
 
 
-def calls(shown: LoginSnapshot, *, named: bool) -> str:
+def _calls(shown: LoginSnapshot, *, named: bool) -> str:
     """What to call where there are no buttons. ``named``: with the name of the profile."""
     given = repr(shown.profile_id) if named else ""
     if shown.offer is not None and shown.offer.pastes:
@@ -62,7 +62,7 @@ def calls(shown: LoginSnapshot, *, named: bool) -> str:
         )
     if shown.state.busy:
         return f"cancel({given}) of this view gives up."
-    return f"sign_in({given}) of this view begins a login." if _calls(shown) else ""
+    return f"sign_in({given}) of this view begins a login." if _invites(shown) else ""
 
 
 def row_html(shown: LoginSnapshot, *, status: bool) -> Markup:
@@ -115,7 +115,7 @@ def logins_html(logins: Sequence[LoginSnapshot], *, live: bool = False, named: b
     rows = []
     for each in logins:
         shown = each.offer if live else None
-        what = calls(each, named=named) if live else ""
+        what = _calls(each, named=named) if live else ""
         meaning = element(
             "div",
             each.sentence,

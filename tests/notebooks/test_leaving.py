@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 import cbauth
 from cbauth.widgets import LoginButton, LoginPanel
-from cbauth.widgets.registry import registered
 from tests.notebooks.conftest import Policy
 from tests.support.identity import IdentityProvider
 from tests.support.notebooks.person import Person, wait
-
-
-@pytest.fixture
-def toolkit(policy: Policy) -> Iterator[cbauth.Toolkit]:
-    with cbauth.load(policy.path) as toolkit:
-        yield toolkit
-        for view in registered():
-            view.close()
-
-
-@pytest.fixture
-def button(toolkit: cbauth.Toolkit, identity: IdentityProvider) -> Person:
-    return Person(LoginButton(toolkit, "me"), identity.issuer)
 
 
 def buttons(person: Person) -> list[str]:

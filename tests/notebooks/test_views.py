@@ -9,7 +9,6 @@ import pickle
 import re
 import threading
 import weakref
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,6 @@ from ipywidgets.widgets.widget import _instances
 import cbauth
 from cbauth.stores.memory import MemoryStore
 from cbauth.widgets import LoginButton, LoginPanel, StatusView, Timeline
-from cbauth.widgets.registry import registered
 from tests.notebooks.conftest import Policy
 from tests.support.identity import IdentityProvider
 from tests.support.notebooks import strays
@@ -33,19 +31,6 @@ def threads() -> list[str]:
     """The threads of the views."""
     names = [each.name for each in threading.enumerate()]
     return sorted(name for name in names if name.startswith(("cbauth Login", "cbauth Status", "cbauth watches")))
-
-
-@pytest.fixture
-def toolkit(policy: Policy) -> Iterator[cbauth.Toolkit]:
-    with cbauth.load(policy.path) as toolkit:
-        yield toolkit
-        for view in registered():
-            view.close()
-
-
-@pytest.fixture
-def button(toolkit: cbauth.Toolkit, identity: IdentityProvider) -> Person:
-    return Person(LoginButton(toolkit, "me"), identity.issuer)
 
 
 def fail(toolkit: cbauth.Toolkit, message: str = "nobody listens") -> None:
