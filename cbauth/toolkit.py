@@ -181,6 +181,11 @@ class Toolkit:
         return self._problem
 
     @property
+    def closed(self) -> bool:
+        """Whether ``close()`` was called: nothing should be begun with it any more."""
+        return self._closed
+
+    @property
     def profiles(self) -> AuthProfileManager:
         """The same profiles, seen as credentials."""
         return self._profiles

@@ -5,12 +5,14 @@ Laws:
 1. Each request has a verifier and a ``state`` of its own, and the ``redirect_uri`` of the exchange is the one that was
    sent, byte for byte.
 2. A callback is this request's only if its ``state`` is, and its ``iss`` is that of the server that was asked; both are
-   compared in constant time, before anything is done with the code (RFC 9700 sections 4.4 and 4.7).
+   compared in constant time, before anything is done with the code (RFC 9700 sections 4.4 and 4.7). That holds for what
+   a person pastes as well, however it is wrapped and by whichever name of this machine it begins.
 3. What the file adds to a request can replace none of what protects it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hmac import compare_digest
 from typing import NamedTuple
@@ -27,6 +29,10 @@ from cbauth.plan import PROTECTED_PARAMETERS
 from cbauth.secrets import Secret
 
 __all__ = ["Answer", "AuthorizationRequest"]
+
+_LOOPBACK = re.compile(r"^(?:127\.0\.0\.1|localhost|\[::1\])(?=:[0-9]+$|$)")
+_ENDS = ".,;"
+_WRAPPERS = "\"'`<>()[]\u201c\u201d\u2018\u2019\u00ab\u00bb"
 
 
 class Answer(NamedTuple):
@@ -110,18 +116,31 @@ class AuthorizationRequest:
 
     def pasted(self, url: Secret) -> Answer:
         """The answer in the address that a person has copied. Raises ``LoginError``: the login goes on."""
-        found = self._read(url)
+        found, bare = self._read(Secret(url.reveal().strip())), _unwrapped(url)
+        if isinstance(found, str):
+            found = self._read(bare)
         if isinstance(found, Answer):
             return found
-        advice = "copy the whole address of the page that the login ended on"
-        raise LoginError("wrong_callback", f"{found}; {advice}", profile_id=self.target.profile_id)
+        if self._leads_to_sign_in(bare):
+            found = "this is an address of the sign-in page: paste the one that the browser shows after signing in"
+        else:
+            found += "; copy the whole address of the page that the login ended on"
+        raise LoginError("wrong_callback", found, profile_id=self.target.profile_id)
+
+    def _leads_to_sign_in(self, url: Secret) -> bool:
+        """Whether an address is one of the server on which a person signs in."""
+        try:
+            return urlsplit(url.reveal())[:2] == urlsplit(self.url)[:2]
+        except ValueError:
+            return False
 
     def _read(self, url: Secret) -> Answer | str:
         """The answer in an address, or what is wrong with it."""
         place = Place.of(self.redirect_uri)
         try:
-            parts = urlsplit(url.reveal().strip())
-            host = parts.netloc.encode("ascii")
+            parts = urlsplit(url.reveal())
+            # A name of this machine is as good as another in what a person brings: no page can have rebound it.
+            host = _LOOPBACK.sub(place.host, parts.netloc).encode("ascii")
             target = urlunsplit(("", "", parts.path or "/", parts.query, "")).encode("ascii")
         except ValueError:
             return "that is no address"
@@ -141,6 +160,11 @@ def _url(client_id: str, endpoint: str, redirect_uri: str, scopes: tuple[str, ..
     with OAuth2Session(client_id, redirect_uri=redirect_uri, scope=list(scopes) or None) as session:
         url, _ = session.authorization_url(urlunsplit(parts._replace(scheme="https")), **params)
     return urlunsplit(urlsplit(url)._replace(scheme=parts.scheme))
+
+
+def _unwrapped(url: Secret) -> Secret:
+    """An address without what it stood in: quotes, brackets, the end of a sentence."""
+    return Secret(url.reveal().strip().rstrip(_ENDS).strip(_WRAPPERS).rstrip(_ENDS))
 
 
 def _same(one: str, other: str) -> bool:

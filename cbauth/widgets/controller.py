@@ -7,6 +7,7 @@ Laws:
    one changes nothing.
 3. The offer (link, code) exists only while its login waits.
 4. What was pasted is handed to the login and kept nowhere.
+5. What has left (its profile is gone from the file, its toolkit is closed) begins nothing until it has come back.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ LATE = ("timeout", "expired_token")
 
 
 class LoginController:
-    """The login of one profile.
+    """The login of one profile, whose file says that it is for ``account``.
 
     ``remote``: a code is better than a callback, where the provider gives one. ``submit`` has something done in another
     thread; ``changed`` is told of every change.
@@ -50,6 +51,7 @@ class LoginController:
         profile_id: str,
         provider: str,
         *,
+        account: str | None = None,
         clock: Callable[[], float],
         remote: bool = False,
         submit: Callable[[Callable[[], object]], None],
@@ -57,6 +59,7 @@ class LoginController:
     ) -> None:
         self.profile_id = profile_id
         self.provider = provider
+        self.account = account
         self._oauth = oauth
         self._clock = clock
         self._remote = remote
@@ -81,7 +84,7 @@ class LoginController:
     def click(self) -> None:
         """Sign in. Nothing happens while a login is on its way."""
         with self._lock:
-            if self._closed or (self._state is not None and self._state.busy):
+            if self._closed or self._away or (self._state is not None and self._state.busy):
                 return
             number = self._move(LoginState.STARTING, f"Asking {self.provider} for a login.")
         self._submit(partial(self._begin, number))
@@ -92,7 +95,7 @@ class LoginController:
             if self._state is None or not self._state.busy:
                 return
             login, self._login = self._login, None
-            self._move(LoginState.CANCELLED, "The login was cancelled.")
+            self._move(LoginState.CANCELLED, f"The {self._kind} was cancelled.")
         if login is not None:
             self._submit(login.cancel)
         self._changed()
@@ -115,7 +118,8 @@ class LoginController:
 
     def heard(self, event: Event) -> None:
         """An event of the toolkit; only those of this profile's logins and tokens matter."""
-        if self._closed or event.profile_id != self.profile_id or not event.name.startswith(("auth:", "token:")):
+        ours = event.profile_id == self.profile_id and event.name.startswith(("auth:", "token:"))
+        if self._closed or self._away or not ours:
             return
         with self._lock:
             if event.name == "auth:started" and not self._beginning and self._login is None:
@@ -126,12 +130,33 @@ class LoginController:
                 if event.name == "auth:success":
                     self._move(None)
                 else:
-                    self._move(LoginState.FAILED, "The login that was started elsewhere has failed.", event.error or "")
+                    code, _, said = (event.error or "").partition(": ")
+                    self._move(LoginState.FAILED, "The login that was started elsewhere has failed.", _told(code, said))
         self._submit(self.look)
+
+    def leave(self, state: LoginState, why: str) -> None:
+        """There is nothing to sign in to any more, because of ``why``; a login on its way ends."""
+        with self._lock:
+            if (self._state, self._sentence) == (state, why):
+                return
+            ours = self._login is not None or self._state is LoginState.STARTING
+            login, self._login = self._login, None
+            self._elsewhere, self._stored, self._trouble = False, None, ""
+            self._move(state, why, "The login that was on its way was cancelled." if ours else "")
+        if login is not None:
+            login.cancel()
+
+    def come_back(self) -> None:
+        """After ``leave``: things stand as the stored login says, once one looks."""
+        with self._lock:
+            if self._away:
+                self._move(None)
 
     def look(self) -> None:
         """See how the login on its way is doing, and what is stored. May take time."""
         with self._lock:
+            if self._away:
+                return
             login, number = self._login, self._number
         if login is not None and login.done:
             try:
@@ -145,10 +170,11 @@ class LoginController:
         except CbauthError as error:
             stored, trouble = None, _sentence(str(error))
         with self._lock:
+            if self._away:  # meanwhile
+                return
             self._trouble = trouble
             # whoever signs in elsewhere, another process too, has the last word over what went wrong here
-            fresh = stored is not None and stored != self._stored
-            if fresh and self._stored is None and self._state in (LoginState.FAILED, LoginState.TIMED_OUT):
+            if stored is not None and stored != self._stored and self._state is not None and self._state.vain:
                 self._move(None)
             self._stored = stored
 
@@ -162,8 +188,11 @@ class LoginController:
         now = self._clock()
         with self._lock:
             state, sentence, until = standing(self._stored, self.provider, now)
-            if self._state is not None:
-                state, sentence = self._state, self._sentence
+            problem = self._problem or self._trouble or (self._misnamed() if state.good else "")
+            if self._state is not None and self._state.vain and state.good:  # the login before it still stands
+                problem = f"{self._sentence} {self._problem}".rstrip()
+            elif self._state is not None:
+                state, sentence, problem = self._state, self._sentence, self._problem or self._trouble
                 until = self._login.expires_at if self._login is not None else None
             return LoginSnapshot(
                 profile_id=self.profile_id,
@@ -172,7 +201,7 @@ class LoginController:
                 sentence=sentence,
                 at=now,
                 until=until,
-                problem=self._problem or self._trouble,
+                problem=problem,
                 offer=self._offer,
             )
 
@@ -186,6 +215,24 @@ class LoginController:
             login.cancel()
 
     # inside
+
+    @property
+    def _away(self) -> bool:
+        return self._state is not None and self._state.away
+
+    @property
+    def _kind(self) -> str:
+        """What to call a login that one signs in with."""
+        return "new login" if standing(self._stored, self.provider, self._clock())[0].good else "login"
+
+    def _misnamed(self) -> str:
+        """What to say if the login is not that of the account that the file names: labels that it gives are its own."""
+        made = self._stored.account if self._stored is not None else None
+        if not self.account or not made or self.account.casefold() == made.casefold():
+            return ""
+        if "@" not in self.account or "@" not in made:
+            return ""
+        return f"The file names another account, {self.account}: sign in again with that one, or change the file."
 
     def _move(self, state: LoginState | None, sentence: str = "", problem: str = "") -> int:
         """Another state; whatever was under way belongs to the past. Gives its number."""
@@ -261,21 +308,31 @@ class LoginController:
                 self._stored = end
                 self._move(None)
             elif isinstance(end, LoginError) and end.error in LATE:
-                self._move(LoginState.TIMED_OUT, "Nobody has finished the login in time; sign in again.")
+                self._move(LoginState.TIMED_OUT, f"Nobody has finished the {self._kind} in time; sign in again.")
             elif isinstance(end, LoginError) and end.error == "cancelled":
-                self._move(LoginState.CANCELLED, "The login was cancelled, or another one took its place.")
+                self._move(LoginState.CANCELLED, f"The {self._kind} was cancelled, or another one took its place.")
             else:
-                self._move(LoginState.FAILED, f"The login to {self.provider} has failed.", _why(end))
+                self._move(LoginState.FAILED, f"The {self._kind} to {self.provider} has failed.", _why(end))
 
 
 def _why(error: CbauthError) -> str:
     """Why a login failed, and what to do next."""
     if isinstance(error, LoginError):
-        said = f"{error.error}: {error.description}" if error.description else error.error
-        return f"{_sentence(brief(said))} Sign in again to try once more."
+        return f"{_told(error.error, error.description)} Sign in again to try once more."
     return _sentence(str(error))
+
+
+def _told(code: str, said: str) -> str:
+    """What is said of an error, and then the code by which others know it, unless that says nothing more."""
+    if not said:
+        return f"The provider said {brief(code)}." if code else ""
+    known = code == "failed" or code.replace("_", " ") in said.casefold()
+    return _sentence(brief(said) if known else f"{brief(said).rstrip('.')} ({brief(code)})")
 
 
 def _sentence(text: str) -> str:
     text = " ".join(text.split()).rstrip(".")
+    first = text.partition(" ")[0]
+    if first.rstrip(",;:").isalpha():  # no name of a setting or a program
+        text = first.capitalize() + text[len(first) :] if first.islower() else text
     return f"{text}." if text else ""

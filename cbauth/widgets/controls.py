@@ -2,7 +2,9 @@
 
 Laws:
 
-1. A control is changed only when what it shows changes, and never rebuilt: the focus stays where it is.
+1. A control is changed only when what it shows changes, and never rebuilt: the focus stays where it is. The button to
+   sign in stays while a login is on its way, and does nothing then: what one does next follows it, in the order in
+   which the keyboard goes. The focus is moved only off a button that goes away because it was pressed.
 2. What holds a link, a code or a pasted address has no ``repr`` of it, and is emptied when it is no longer needed.
 3. What is pasted comes when somebody is done with it, not key by key; it is cleared before it is used, and not sent
    back to other front-ends.
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from time import monotonic
 from typing import Any
 
 import ipywidgets
@@ -20,9 +23,10 @@ import traitlets
 
 from cbauth.secrets import Secret
 from cbauth.widgets.states import LoginSnapshot
+from cbauth.widgets.surroundings import FRESH, is_fresh
 from cbauth.widgets.wording import offer_html, row_html
 
-__all__ = ["LoginControls", "Page", "Pasting", "close_tree", "page"]
+__all__ = ["LoginControls", "Page", "Pasting", "close_tree", "page", "put", "styles"]
 
 
 class Page(ipywidgets.HTML):
@@ -56,6 +60,22 @@ def page(html: str = "") -> Page:
     return Page(html, layout=ipywidgets.Layout(width="auto", margin="0"))
 
 
+NEVER = -1e9
+STYLE = (
+    ".cbauth-view .widget-label, .cbauth-view .jupyter-button"
+    " { white-space: normal; overflow: visible; overflow-wrap: anywhere; height: auto; line-height: 1.4 }"
+    " .cbauth-view .widget-html-content { min-width: 0 }"
+    " .cbauth-view .widget-label { text-align: left; width: auto }"
+    " .cbauth-view .jupyter-button { text-align: left; padding: 4px 10px; min-height: 28px }"
+)
+"""Labels and buttons wrap where there is little room: ipywidgets cuts them off, and offers no trait for that."""
+
+
+def styles() -> Page:
+    """What the controls of a view need beside their layouts."""
+    return Page(f"<style>{STYLE}</style>", layout=ipywidgets.Layout(display="none"))
+
+
 def put(widget: Any, name: str, value: Any) -> None:
     """Change a trait, if it is another value."""
     if getattr(widget, name) != value:
@@ -68,57 +88,89 @@ def show(widget: Any, shown: bool) -> None:
 
 
 class LoginControls:
-    """The row of one profile: what it says, its buttons, its link, its box. ``box`` is the widget to show."""
+    """The row of one profile: what it says, its buttons, its link, its box. ``box`` is the widget to show.
+
+    ``alone``: there is no other row, whose controls would have the same names, and none but it to read out changes.
+    """
 
     def __init__(
         self,
         shown: LoginSnapshot,
         *,
-        status: bool,
+        alone: bool,
         click: Callable[[], object],
         cancel: Callable[[], object],
         paste: Callable[[Secret], object],
     ) -> None:
         fitting = {"width": "auto", "max_width": "100%", "margin": "2px 8px 2px 0"}
-        self._status = status
+        self._alone = alone
+        self._named = "" if alone else f" ({shown.profile_id})"
+        self._finished_at = NEVER
         self._said = page()
-        self._button = ipywidgets.Button(button_style="primary", layout=ipywidgets.Layout(**fitting))
-        self._cancel = ipywidgets.Button(description="Cancel", layout=ipywidgets.Layout(**fitting))
+        self._button = ipywidgets.Button(layout=ipywidgets.Layout(**fitting, align_self="flex-start"))
+        self._cancel = ipywidgets.Button(description=f"Cancel{self._named}", layout=ipywidgets.Layout(**fitting))
         self._offer = page()
         self._pasting = Pasting(
             paste,
-            description="Page not found after signing in? Paste its address:",
+            description=f"Page not found after signing in? Paste its address{self._named}:",
             placeholder="http://127.0.0.1:…/callback?…",
-            style={"description_width": "initial"},
-            layout=ipywidgets.Layout(width="auto", min_width="240px", max_width="640px", flex="1 1 320px"),
+            style={"description_width": "auto"},
+            layout=ipywidgets.Layout(
+                width="auto", max_width="640px", height="auto", flex_flow="column", align_items="stretch"
+            ),
         )
-        self._done = ipywidgets.Button(description="Continue", layout=ipywidgets.Layout(**fitting))
-        self._row = ipywidgets.HBox(
-            [self._pasting, self._done],
-            layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="0 8px"),
-        )
-        self._buttons = ipywidgets.HBox([self._button, self._cancel])
+        self._done = ipywidgets.Button(description=f"Continue{self._named}", layout=ipywidgets.Layout(**fitting))
+        self._ends = ipywidgets.HBox([self._done, self._cancel], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.box = ipywidgets.VBox(
-            [self._said, self._offer, self._row, self._buttons], layout=ipywidgets.Layout(padding="4px 0", width="100%")
+            [self._said, self._button, self._offer, self._pasting, self._ends],
+            layout=ipywidgets.Layout(padding="4px 0", width="100%"),
         )
         self._button.on_click(lambda _: click())
-        self._cancel.on_click(lambda _: cancel())
-        self._done.on_click(lambda _: paste(Secret("")))
+        self._cancel.on_click(lambda _: self._back_from(cancel))
+        self._done.on_click(lambda _: self._go_on(paste))
+        self._pasting.on_msg(lambda _, message, __: self._finish() if message.get("event") == "submit" else None)
         self.apply(shown)
 
     def apply(self, shown: LoginSnapshot) -> None:
         """Show this."""
-        offer = shown.offer
-        put(self._offer, "value", "" if offer is None else offer_html(shown, offer))
+        offer, busy = shown.offer, shown.state.busy
+        put(self._offer, "value", "" if offer is None else offer_html(shown, offer, self._named))
         show(self._offer, offer is not None)
-        show(self._row, offer is not None and offer.pastes)
-        put(self._said, "value", row_html(shown, status=self._status))
+        pastes = offer is not None and offer.pastes
+        for part in (self._pasting, self._done):
+            show(part, pastes)
+        self._catch_focus()
+        put(self._said, "value", row_html(shown, status=self._alone))
         again = "Sign in again to" if not shown.needs_login else "Sign in to"
-        put(self._button, "description", f"{again} {shown.provider}")
+        does = f"Signing in to {shown.provider}…" if busy else f"{again} {shown.provider}"
+        put(self._button, "description", f"{does}{self._named}")
+        put(self._button, "button_style", "" if busy else "primary")
         put(self._button, "tooltip", f"Sign in to {shown.provider} for profile {shown.profile_id}")
         put(self._cancel, "tooltip", f"Cancel the login of profile {shown.profile_id}")
-        show(self._button, not shown.state.busy)
-        show(self._cancel, shown.state.busy)
+        show(self._button, not shown.state.away)
+        show(self._cancel, busy)
+
+    def _back_from(self, cancel: Callable[[], object]) -> None:
+        """Cancel, and do not leave the focus on a button that goes away."""
+        if is_fresh():
+            self._button.focus()
+        cancel()
+
+    def _go_on(self, paste: Callable[[Secret], object]) -> None:
+        """Continue: what stands in the box comes as a message of its own, before this one."""
+        self._finish()
+        paste(Secret(""))
+
+    def _finish(self) -> None:
+        """Somebody is done with the box, and it goes away if the address was right, with the focus in it or beside."""
+        if is_fresh():
+            self._finished_at = monotonic()
+            self._catch_focus()
+
+    def _catch_focus(self) -> None:
+        if self._done.layout.display == "none" and monotonic() - self._finished_at < FRESH:
+            self._finished_at = NEVER
+            self._button.focus()
 
 
 def close_tree(widget: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
@@ -10,21 +11,26 @@ from importlib import import_module
 from typing import Any
 
 from cbauth.config.suggest import nearest
+from cbauth.display.html import FRAME, Markup, element
 from cbauth.errors import ConfigError, LoginRequiredError
 from cbauth.events import Event
-from cbauth.plan import Profile
+from cbauth.plan import OAuthLogin, Profile
 from cbauth.secrets import Secret
 from cbauth.toolkit import Toolkit
 from cbauth.widgets.controller import LoginController
-from cbauth.widgets.states import LoginSnapshot
+from cbauth.widgets.states import LoginSnapshot, LoginState
 from cbauth.widgets.view import View, policy_of
-from cbauth.widgets.wording import headline, logins_html, logins_text, summary
+from cbauth.widgets.wording import headline, logins_html, logins_text, news, summary
 
 __all__ = ["LoginButton", "LoginPanel"]
 
+CLOSED = "This view is closed: make a new one."
+
 
 class Logins(View):
-    """The logins of some profiles."""
+    """The logins of some profiles. ``_named``: what is called on it takes the name of one."""
+
+    _named = False
 
     def __init__(self, toolkit: Toolkit, key: Hashable, ui: str) -> None:
         super().__init__(toolkit, key, ui)
@@ -33,14 +39,16 @@ class Logins(View):
         self._controllers: dict[str, LoginController] = {}
         self._controls: dict[str, Any] = {}
         self._shown: tuple[LoginSnapshot, ...] = ()
+        self._note = ""
 
+    @abstractmethod
     def _profiles(self) -> list[Profile]:
         """The profiles that it is about, as the policy is now."""
-        raise NotImplementedError
 
     def _controller(self, profile: Profile) -> LoginController:
-        if profile.id not in self._controllers:
-            self._controllers[profile.id] = LoginController(
+        found = self._controllers.get(profile.id)
+        if found is None:
+            found = self._controllers[profile.id] = LoginController(
                 self._oauth,
                 profile.id,
                 profile.provider.name,
@@ -49,25 +57,63 @@ class Logins(View):
                 submit=self._submit,
                 changed=self._changed,
             )
-        return self._controllers[profile.id]
+        found.provider = profile.provider.name
+        found.account = profile.credential.account if isinstance(profile.credential, OAuthLogin) else None
+        return found
+
+    def _absence(self, profile_id: str) -> tuple[LoginState, str] | None:
+        """Why there is nothing to sign in to with a profile that is shown, if there is nothing."""
+        if self._toolkit.closed:
+            return LoginState.CLOSED, "The toolkit is closed: load the file again, and make a new view."
+        return None
+
+    def _look(self, controller: LoginController) -> None:
+        """See how one of them stands."""
+        absence = self._absence(controller.profile_id)
+        if absence is not None:
+            controller.leave(*absence)
+        else:
+            controller.come_back()
+            controller.look()
 
     def _sign_in(self, profile_id: str) -> None:
+        self._require_open()
+        absence = self._absence(profile_id)
+        if absence is not None:
+            raise ConfigError(f"profile {profile_id}: {absence[1]}")
         self._require_somebody(profile_id)
         if self._worker is None:
             self._ipython_display_()
         self._click(profile_id)
 
     def _click(self, profile_id: str) -> None:
-        self._fault = ""
-        self._controllers[profile_id].click()
+        self._fault = self._note = ""
+        controller = self._controllers.get(profile_id)
+        if controller is not None:  # its profile may just have left the file
+            absence = self._absence(profile_id)
+            if absence is not None:
+                controller.leave(*absence)
+            controller.click()
         self._changed()
+
+    def _cancel(self, profile_id: str) -> None:
+        controller = self._controllers.get(profile_id)
+        if controller is not None:
+            controller.cancel()
+
+    def _hand_in(self, profile_id: str, address: Secret) -> None:
+        controller = self._controllers.get(profile_id)
+        if controller is not None:
+            controller.paste(address)
 
     def _require_somebody(self, profile_id: str) -> None:
         """Raise ``LoginRequiredError`` where a question would wait for ever, ``ConfigError`` if the view is closed."""
         self._require_open()
         self._decide(self._ui)
         if self._mode == "still" or self._surroundings.headless:
-            raise LoginRequiredError(profile_id, reason="nobody is here who could sign in")
+            terminal = self._surroundings.terminal
+            why = "this terminal cannot show a login" if terminal else "nobody is here who could sign in"
+            raise LoginRequiredError(profile_id, reason=why)
 
     def _paste(self, profile_id: str) -> None:
         """Ask for the address in a box of the front-end, whose content no notebook keeps."""
@@ -78,7 +124,11 @@ class Logins(View):
             raise ConfigError(f"no login of {profile_id} waits for an address: begin one with sign_in()")
         from getpass import getpass
 
-        controller.paste(Secret(getpass("Address of the page that the login ended on: ")))
+        address = Secret(getpass("Address of the page that the login ended on: "))
+        now = controller.snapshot()
+        if now.offer is None and not now.state.good:
+            raise ConfigError(f"the login of {profile_id} has ended meanwhile: begin another one with sign_in()")
+        controller.paste(address)
 
     def _heard(self, event: Event) -> None:
         controller = self._controllers.get(event.profile_id or "")
@@ -88,10 +138,13 @@ class Logins(View):
     # what a view brings
 
     def _text(self) -> str:
-        return logins_text(self._shown)
+        shown = logins_text(self._shown) if self._shown or not self._closed else ""
+        return "\n".join(filter(None, (CLOSED if self._closed else self._note, shown)))
 
     def _html(self, *, live: bool) -> str:
-        return logins_html(self._shown, offers=live)
+        shown = [logins_html(self._shown, live=live, named=self._named)] if self._shown or not self._closed else []
+        said = CLOSED if self._closed else self._note
+        return element("div", *([element("div", said, style=FRAME)] if said else []), *shown)
 
     def _listen(self) -> list[Callable[[], object]]:
         self._submit(_warm_up)
@@ -100,6 +153,7 @@ class Logins(View):
     def _give_up(self) -> None:
         for controller in self._controllers.values():
             controller.close()
+        self._take()
 
     def _release(self) -> None:
         super()._release()
@@ -116,9 +170,11 @@ class Logins(View):
             controllers = {profile_id: self._controller(profile) for profile_id, profile in wanted.items()}
             gone = [self._controllers.pop(profile_id) for profile_id in set(self._controllers) - set(wanted)]
         for controller in gone:
+            if controller.snapshot().state.busy:
+                self._note = f"The login of {controller.profile_id} was cancelled: the file does not have it any more."
             controller.close()
         for controller in controllers.values():
-            controller.look()
+            self._look(controller)
         return min((controller.pause for controller in controllers.values()), default=2.0)
 
     def _take(self) -> bool:
@@ -128,16 +184,15 @@ class Logins(View):
             old != replace(new, at=old.at) for old, new in zip(before, self._shown, strict=True)
         )
 
-    def _row(self, shown: LoginSnapshot, *, status: bool) -> Any:
+    def _row(self, shown: LoginSnapshot, *, alone: bool) -> Any:
         from cbauth.widgets.controls import LoginControls
 
-        controller = self._controllers[shown.profile_id]
         return LoginControls(
             shown,
-            status=status,
+            alone=alone,
             click=partial(self._safely, self._click, shown.profile_id),
-            cancel=partial(self._safely, controller.cancel),
-            paste=partial(self._safely, controller.paste),
+            cancel=partial(self._safely, self._cancel, shown.profile_id),
+            paste=partial(self._safely, self._hand_in, shown.profile_id),
         )
 
 
@@ -150,7 +205,6 @@ class LoginButton(Logins):
 
     def __init__(self, toolkit: Toolkit, profile_id: str, *, ui: str = "auto") -> None:
         super().__init__(a_toolkit(toolkit), profile_id, ui)
-        self._profile_id = profile_id
         known = {profile.id: profile for profile in toolkit.plan.profiles}
         if profile_id not in known:
             near = nearest(str(profile_id), known)
@@ -158,34 +212,48 @@ class LoginButton(Logins):
             raise ConfigError(f"there is no profile {profile_id!r}: {hint}")
         if not known[profile_id].uses_oauth:
             raise ConfigError(f"profile {profile_id} does not sign in: it has no `oauth:` in the file")
+        self._profile = known[profile_id]
 
     def sign_in(self) -> None:
         """What the button does; where nobody could sign in, ``LoginRequiredError`` names the command."""
-        self._sign_in(self._profile_id)
+        self._sign_in(self._profile.id)
 
     def paste(self) -> None:
         """Ask for the address on which the browser ended, if it cannot come back by itself (``ui="html"``)."""
-        self._paste(self._profile_id)
+        self._paste(self._profile.id)
 
     def cancel(self) -> None:
         """Give up the login that is on its way."""
-        for controller in self._controllers.values():
-            controller.cancel()
+        self._cancel(self._profile.id)
 
     @property
     def state(self) -> str:
         """How it stands: ``signed out``, ``starting``, ``waiting``, ``signed in``, ``failed`` and so on."""
         if not self._closed:
             self._see()
-        controller = self._controllers.get(self._profile_id)
+        controller = self._controllers.get(self._profile.id)
         return "closed" if controller is None else str(controller.snapshot().state)
 
     def _profiles(self) -> list[Profile]:
-        return [each for each in self._toolkit.plan.profiles if each.id == self._profile_id and each.uses_oauth]
+        self._profile = next(filter(self._is_it, self._toolkit.plan.profiles), self._profile)
+        return [self._profile]
+
+    def _is_it(self, profile: Profile) -> bool:
+        return profile.id == self._profile.id and profile.uses_oauth
+
+    def _absence(self, profile_id: str) -> tuple[LoginState, str] | None:
+        profiles = self._toolkit.plan.profiles
+        if any(map(self._is_it, profiles)):
+            return super()._absence(profile_id)
+        if any(each.id == profile_id for each in profiles):
+            return LoginState.GONE, "It does not sign in any more: it has no `oauth:` in the file now."
+        return LoginState.GONE, "The profile is not in the file any more."
 
     def _build(self) -> list[Any]:
-        self._controls = {each.profile_id: self._row(each, status=True) for each in self._shown}
-        return [controls.box for controls in self._controls.values()]
+        from cbauth.widgets.controls import styles
+
+        self._controls = {each.profile_id: self._row(each, alone=True) for each in self._shown}
+        return [styles(), *(controls.box for controls in self._controls.values())]
 
     def _apply(self) -> None:
         for shown in self._shown:
@@ -196,20 +264,31 @@ class LoginButton(Logins):
 class LoginPanel(Logins):
     """All profiles that sign in, a row each, as the policy is now. ``ui`` as for ``LoginButton``."""
 
+    _named = True
+
     def __init__(self, toolkit: Toolkit, *, ui: str = "auto") -> None:
         super().__init__(a_toolkit(toolkit), policy_of(toolkit), ui)
 
     def sign_in(self, profile_id: str) -> None:
         """What the button of that profile does. Raises ``ConfigError``, and ``LoginRequiredError`` without a person."""
-        self._require_open()
-        self._see()
-        if profile_id not in self._controllers:
-            raise ConfigError(f"no profile {profile_id!r} signs in: {', '.join(self._controllers) or 'none'} do")
+        self._require(profile_id)
         self._sign_in(profile_id)
 
     def paste(self, profile_id: str) -> None:
         """Ask for the address on which the browser ended."""
+        self._require(profile_id)
         self._paste(profile_id)
+
+    def cancel(self, profile_id: str) -> None:
+        """Give up the login of that profile that is on its way."""
+        self._require(profile_id)
+        self._cancel(profile_id)
+
+    def _require(self, profile_id: str) -> None:
+        self._require_open()
+        self._see()
+        if profile_id not in self._controllers:
+            raise ConfigError(f"no profile {profile_id!r} signs in: {', '.join(self._controllers) or 'none'} do")
 
     def _profiles(self) -> list[Profile]:
         return [profile for profile in self._toolkit.plan.profiles if profile.uses_oauth]
@@ -217,22 +296,25 @@ class LoginPanel(Logins):
     def _build(self) -> list[Any]:
         from ipywidgets import Layout, VBox
 
-        from cbauth.widgets.controls import page
+        from cbauth.widgets.controls import page, styles
 
-        self._headline = page(headline(summary(self._shown)))
-        self._controls = {each.profile_id: self._row(each, status=False) for each in self._shown}
+        self._headline = page(self._heading())
+        self._controls = {each.profile_id: self._row(each, alone=False) for each in self._shown}
         self._rows = VBox([each.box for each in self._controls.values()], layout=Layout(width="100%"))
-        return [self._headline, self._rows]
+        return [styles(), self._headline, self._rows]
+
+    def _heading(self) -> Markup:
+        return headline(" ".join(filter(None, (summary(self._shown), self._note))), news(self._shown))
 
     def _apply(self) -> None:
         from cbauth.widgets.controls import close_tree, put
 
-        put(self._headline, "value", headline(summary(self._shown)))
+        put(self._headline, "value", self._heading())
         wanted = {each.profile_id: each for each in self._shown}
         if list(wanted) != list(self._controls):
             gone = [self._controls.pop(profile_id) for profile_id in set(self._controls) - set(wanted)]
             self._controls = {
-                profile_id: self._controls.get(profile_id) or self._row(each, status=False)
+                profile_id: self._controls.get(profile_id) or self._row(each, alone=False)
                 for profile_id, each in wanted.items()
             }
             self._rows.children = [controls.box for controls in self._controls.values()]

@@ -33,6 +33,8 @@ class LoginState(Enum):
     FAILED = ("▲", "failed", "bad")
     CANCELLED = ("□", "cancelled", "idle")
     TIMED_OUT = ("■", "timed out", "care")
+    GONE = ("◌", "gone", "care")
+    CLOSED = ("◌", "closed", "idle")
 
     def __init__(self, shape: str, word: str, mood: str) -> None:
         self.shape = shape
@@ -43,6 +45,21 @@ class LoginState(Enum):
     def busy(self) -> bool:
         """Whether a login is on its way."""
         return self in (LoginState.STARTING, LoginState.WAITING)
+
+    @property
+    def vain(self) -> bool:
+        """Whether a login has ended without success."""
+        return self in (LoginState.CANCELLED, LoginState.FAILED, LoginState.TIMED_OUT)
+
+    @property
+    def good(self) -> bool:
+        """Whether somebody is signed in."""
+        return self in (LoginState.SIGNED_IN, LoginState.EXPIRING)
+
+    @property
+    def away(self) -> bool:
+        """Whether there is nothing to sign in to: the profile has left the file, or the toolkit is closed."""
+        return self in (LoginState.GONE, LoginState.CLOSED)
 
     def __str__(self) -> str:
         return self.word
@@ -84,7 +101,7 @@ class LoginSnapshot:
     @property
     def needs_login(self) -> bool:
         """Whether a person has to sign in before this profile can answer."""
-        return self.state not in (LoginState.SIGNED_IN, LoginState.EXPIRING)
+        return not self.state.good
 
 
 class StoredLogin(Protocol):
@@ -119,7 +136,7 @@ def standing(login: StoredLogin | None, provider: str, now: float) -> tuple[Logi
         ends = f"the token is good until {moment(end, now)}" if now < end else "the token has ended"
         return LoginState.SIGNED_IN, f"{who}; {ends} and renews itself.", end
     if now >= end:
-        return LoginState.EXPIRED, f"The login to {provider} has ended {moment(end, now)}; sign in again.", end
+        return LoginState.EXPIRED, f"The login to {provider} ended at {moment(end, now)}; sign in again.", end
     if end - now <= min(SOON, (login.lifetime or 10 * SOON) / 10):
         return LoginState.EXPIRING, f"{who}, only until {moment(end, now)}; sign in again before that.", end
     return LoginState.SIGNED_IN, f"{who} until {moment(end, now)}.", end

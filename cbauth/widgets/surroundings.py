@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cbauth.errors import ConfigError
 
-__all__ = ["Surroundings", "apart", "chosen", "look", "ui_of"]
+__all__ = ["FRESH", "Surroundings", "apart", "chosen", "is_fresh", "look", "ui_of"]
 
 UI = ("auto", "widgets", "html")
 
@@ -24,6 +25,8 @@ REMOTE = (
     "SSH_CONNECTION",
 )
 """Each is set where the browser runs on another machine than the kernel."""
+FRESH = 2.0
+"""Seconds in which whoever pressed a button has hardly gone elsewhere."""
 COLAB = ("COLAB_RELEASE_TAG", "COLAB_BACKEND_VERSION", "COLAB_GPU")
 
 
@@ -32,12 +35,13 @@ class Surroundings:
     """``notebook``: a front-end shows what the kernel displays. ``widgets``: ipywidgets is there.
 
     ``headless``: the run asks nobody (nbclient, papermill, nbconvert). ``remote``: a browser on this machine is not the
-    reader's, so that a callback would not arrive.
+    reader's, so that a callback would not arrive. ``terminal``: somebody types at a prompt, which shows text alone.
     """
 
     notebook: bool = False
     widgets: bool = False
     headless: bool = False
+    terminal: bool = False
     remote: bool = False
 
 
@@ -54,6 +58,7 @@ def look(environ: Mapping[str, str] = os.environ) -> Surroundings:
         notebook=kernel is not None,
         widgets=_has_widgets(),
         headless=not asks,
+        terminal=kernel is None and (shell is not None or hasattr(sys, "ps1")),
         remote=colab or any(environ.get(name) for name in REMOTE),
     )
 
@@ -72,6 +77,18 @@ def apart() -> Context:
     if isinstance(parent, ContextVar):
         context.run(parent.set, {})
     return context
+
+
+def is_fresh() -> bool:
+    """Whether the message that the kernel is at was sent a moment ago: it may have waited for a cell to end.
+
+    Clocks that differ make it old, or newer than it is.
+    """
+    from IPython.core.getipython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    sent = None if kernel is None else kernel.get_parent().get("header", {}).get("date")
+    return isinstance(sent, datetime) and (datetime.now(UTC) - sent).total_seconds() < FRESH
 
 
 def _may_ask(kernel: Any) -> bool:

@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+import cbauth
+from cbauth.widgets import LoginButton
+from cbauth.widgets.registry import registered
 from tests.support.identity import IdentityProvider
 from tests.support.notebooks import Chromium, Desk, JupyterServer
+from tests.support.notebooks.person import Person
 
 _numbers = itertools.count(1)
 
@@ -94,3 +98,18 @@ credentials: {{store: file}}
     path = tmp_path / "profiles.yaml"
     path.write_text(text, "utf-8")
     return Policy(path, text)
+
+
+@pytest.fixture
+def toolkit(policy: Policy) -> Iterator[cbauth.Toolkit]:
+    """The policy, running; no view of it is left open."""
+    with cbauth.load(policy.path) as toolkit:
+        yield toolkit
+        for view in registered():
+            view.close()
+
+
+@pytest.fixture
+def button(toolkit: cbauth.Toolkit, identity: IdentityProvider) -> Person:
+    """Somebody in front of the button of ``me``."""
+    return Person(LoginButton(toolkit, "me"), identity.issuer)

@@ -85,11 +85,17 @@ def contrasts(found: dict[str, Any]) -> list[float]:
 @pytest.mark.parametrize("code", [False, True], ids=["link", "code"])
 def test_axe_finds_nothing_and_all_text_stands_out(dark: bool, code: bool, desk: Desk, policy: Policy) -> None:
     remote = "import os\nos.environ['SSH_CONNECTION'] = 'x'" if code else ""
+    policy.edit("  fast: {", "  you: {provider: acme, oauth: {account: you}, models: [other]}\n  fast: {")
     view = desk.open("lab", remote, policy.setup, *CELLS, dark=dark, height=2400)
     view.says("rate_limit: slow down")
     view.page.locator(".jp-CodeCell").nth(2).get_by_role("button", name="Sign in to Acme").click()
     view.link().wait_for()
     view.says("A login is on its way")  # in the panel
+    view.button("Sign in to Acme (you)").click()
+    expect(view.link()).to_have_count(2)
+    if not code:
+        view.button("Continue (you)").click()
+        view.says("Nothing was pasted")
     view.page.locator(".jp-RenderedHTMLCommon table").first.wait_for()
     for within in (".cbauth-view", ".jp-OutputArea-output:has(table)"):
         found = judged(view, within)
@@ -129,10 +135,24 @@ def test_the_keyboard_alone_completes_a_login(desk: Desk, policy: Policy, identi
                 return
         raise AssertionError(f"{name} cannot be reached")
 
+    def focused() -> str:
+        return str(view.page.evaluate("() => document.activeElement.innerText || document.activeElement.type"))
+
+    def tab() -> str:
+        keyboard.press("Tab")
+        return focused()
+
     tab_to("Sign in to Acme")
     keyboard.press("Enter")
     view.link().wait_for()
-    tab_to("Open Acme and sign in")
+    assert focused() == "Signing in to Acme…"
+    assert [tab() for _ in range(4)] == ["Open Acme and sign in ↗", "password", "Continue", "Cancel"]
+    keyboard.press("Enter")
+    view.says("cancelled")
+    view.page.wait_for_function("() => document.activeElement.innerText === 'Sign in to Acme'")
+    keyboard.press("Enter")
+    view.link().wait_for()
+    assert tab() == "Open Acme and sign in ↗"
     with view.context.expect_page() as opened:
         keyboard.press("Enter")
     other = opened.value
@@ -153,7 +173,8 @@ def test_the_focus_and_what_was_typed_survive_updates(desk: Desk, policy: Policy
         "threading.Thread(target=call, daemon=True).start()"
     )
     view = desk.open("lab", policy.setup + "panel = LoginPanel(toolkit)\npanel", "StatusView(toolkit)", calls)
-    view.button("Sign in to Acme").click()
+    view.button("Sign in to Acme (me)").click()
+    expect(view.box()).to_be_visible()  # what is hidden takes no focus
     view.box().press_sequentially("http://127.0.0.1/half")
     flag.touch()
     view.says("circuit open")

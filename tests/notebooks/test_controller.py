@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 
 import cbauth
 from cbauth.secrets import Secret
+from cbauth.widgets import LoginButton
 from cbauth.widgets.controller import LoginController
 from cbauth.widgets.states import LoginState, standing
 from tests.notebooks.conftest import Policy
@@ -126,8 +128,9 @@ def test_a_wrong_paste_is_explained_and_the_login_waits_on(person: Person, ident
     landing = identity.approve(person.click())
     for wrong, why in [
         ("  ", "Nothing was pasted"),
-        ("hello", "copy the whole address"),
-        (landing.replace("state=", "state=x"), "belongs to another login"),
+        ("hello", "That address does not begin with http://127.0.0.1; copy the whole address"),
+        (landing.replace("state=", "state=x"), "That belongs to another login"),
+        (person.click(), "This is an address of the sign-in page: paste the one that the browser shows after"),
     ]:
         person.login.paste(Secret(wrong))
         person.work()
@@ -135,7 +138,7 @@ def test_a_wrong_paste_is_explained_and_the_login_waits_on(person: Person, ident
         assert shown.state is LoginState.WAITING
         assert shown.offer is not None
         assert why in shown.problem
-    person.login.paste(Secret(landing))
+    person.login.paste(Secret(f'"{landing}".'))
     person.work()
     assert person.login.snapshot().offer is None
     person.until(LoginState.SIGNED_IN)
@@ -180,7 +183,7 @@ def test_a_login_that_was_cancelled_before_it_began_never_begins(person: Person,
 def test_a_denied_login_says_why_and_what_to_do(person: Person, identity: IdentityProvider) -> None:
     identity.visit(person.click(), deny=True)
     person.until(LoginState.FAILED)
-    assert person.login.snapshot().problem == ("access_denied: the person said no. Sign in again to try once more.")
+    assert person.login.snapshot().problem == "The person said no (access_denied). Sign in again to try once more."
 
 
 def test_a_provider_that_cannot_be_asked_is_told(person: Person, identity: IdentityProvider) -> None:
@@ -233,7 +236,7 @@ def test_any_other_refusal_of_a_code_is_a_failure(toolkit: cbauth.Toolkit, ident
     person.login.click()
     person.work()
     assert person.state == "failed"
-    assert "unauthorized_client: no codes for you." in person.login.snapshot().problem
+    assert "No codes for you (unauthorized_client)." in person.login.snapshot().problem
 
 
 def test_a_login_begun_elsewhere_in_the_program_is_followed(person: Person, identity: IdentityProvider) -> None:
@@ -269,6 +272,64 @@ def test_a_login_that_somebody_else_makes_mends_a_failure(person: Person, identi
     identity.visit(other.url)
     other.wait(LIMIT)
     person.until(LoginState.SIGNED_IN)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("cancelled", "The new login was cancelled."),
+        ("denied", "The new login to Acme has failed. The person said no (access_denied). Sign in again to"),
+        ("late", "Nobody has finished the new login in time; sign in again."),
+    ],
+)
+def test_a_new_login_in_vain_leaves_one_signed_in_and_is_told(
+    state: str, told: str, toolkit: cbauth.Toolkit, identity: IdentityProvider
+) -> None:
+    person = Person(toolkit, remote=state == "late")
+    earlier = toolkit.oauth.begin("me")
+    identity.visit(earlier.url)
+    earlier.wait(LIMIT)
+    person.until(LoginState.SIGNED_IN)
+    before = person.login.snapshot()
+    url = person.click()
+    assert person.state == "waiting"
+    if state == "cancelled":
+        person.login.cancel()
+    elif state == "denied":
+        identity.visit(url, deny=True)
+    else:
+        identity.expire(identity.secrets()["device_code"][-1])
+    person.until(LoginState.SIGNED_IN)
+    shown = person.login.snapshot()
+    assert (shown.sentence, shown.until) == (before.sentence, before.until)
+    assert shown.problem.startswith(told)
+    assert not shown.needs_login
+    assert shown.offer is None
+    person.stop()
+    later = toolkit.oauth.begin("me")  # in another process perhaps
+    identity.visit(later.url)
+    later.wait(LIMIT)
+    person.login.look()
+    assert person.login.snapshot().problem == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"), [("b@acme.example", True), ("ME@acme.example", False), ("person-7", False), (None, False)]
+)
+def test_the_login_of_another_account_than_the_file_names_is_told(
+    wanted: str | None, told: bool, policy: Policy, identity: IdentityProvider
+) -> None:
+    """Where both are addresses: a label in the file names nobody whom the provider knows."""
+    login = f"oauth: {{account: {wanted}}}" if wanted else "oauth: {}"
+    policy.path.write_text(re.sub(r"oauth: \{account: [^}]+\}", login, policy.text), "utf-8")
+    with cbauth.load(policy.path) as toolkit:
+        begun = toolkit.oauth.begin("me")
+        identity.visit(begun.url, account="me@acme.example")
+        begun.wait(LIMIT)
+        button = LoginButton(toolkit, "me")
+        assert ("The file names another account, b@acme.example: sign in again with" in repr(button)) is told
+        assert button.state == "signed in"
+        toolkit.oauth.logout("me")
 
 
 def test_logging_out_elsewhere_is_seen(person: Person, identity: IdentityProvider) -> None:
@@ -308,7 +369,7 @@ class Stored:
         (Stored(1200.0, lifetime=600.0), LoginState.SIGNED_IN, "until"),
         (Stored(1050.0, lifetime=600.0), LoginState.EXPIRING, "only until"),
         (Stored(1200.0, lifetime=None), LoginState.EXPIRING, "only until"),
-        (Stored(1000.0), LoginState.EXPIRED, "sign in again."),
+        (Stored(1000.0), LoginState.EXPIRED, "The login to Acme ended at "),
     ],
 )
 def test_a_stored_login_stands_as_its_times_say(login: Stored | None, state: LoginState, said: str) -> None:

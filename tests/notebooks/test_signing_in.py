@@ -72,6 +72,7 @@ def test_a_callback_that_cannot_arrive_is_pasted_and_a_wrong_paste_is_explained(
     view.box().fill(address)
     view.button("Continue").click()
     view.says("Signed in to Acme as")
+    expect(view.button("Sign in again to Acme")).to_be_focused()
     expect(view.box()).to_be_hidden()
     expect(view.box()).to_have_value("")
 
@@ -101,6 +102,7 @@ def test_cancelling_takes_the_link_away_and_one_can_begin_again(desk: Desk, poli
     view.button("Cancel").click()
     view.says("cancelled")
     expect(view.link()).to_have_count(0)
+    expect(view.button("Sign in to Acme")).to_be_focused()
     view.button("Sign in to Acme").click()
     view.link().wait_for()
 
@@ -111,7 +113,7 @@ def test_a_login_that_is_denied_says_why_and_what_next(desk: Desk, policy: Polic
     tab = view.follow()
     tab.locator("#deny").click()
     view.says("failed")
-    view.says("access_denied: the person said no. Sign in again to try once more.")
+    view.says("The person said no (access_denied). Sign in again to try once more.")
 
 
 def test_a_login_that_nobody_finishes_times_out(desk: Desk, policy: Policy) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from cbauth import ConfigError
-from cbauth.widgets.surroundings import Surroundings, chosen, look
+from cbauth.widgets.surroundings import Surroundings, chosen, is_fresh, look
 
 NOTEBOOK = Surroundings(notebook=True, widgets=True)
 
@@ -51,6 +51,10 @@ def test_a_kernel_looks_remote_where_the_browser_is_elsewhere(name: str, remote:
 
 def test_plain_python_is_no_notebook() -> None:
     assert look({}) == Surroundings(widgets=True)
+
+
+def test_without_a_kernel_nothing_that_is_done_came_from_a_page() -> None:
+    assert not is_fresh()
 
 
 WITHOUT = """

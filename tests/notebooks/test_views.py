@@ -6,9 +6,9 @@ import copy
 import gc
 import json
 import pickle
+import re
 import threading
 import weakref
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,6 @@ from ipywidgets.widgets.widget import _instances
 import cbauth
 from cbauth.stores.memory import MemoryStore
 from cbauth.widgets import LoginButton, LoginPanel, StatusView, Timeline
-from cbauth.widgets.registry import registered
 from tests.notebooks.conftest import Policy
 from tests.support.identity import IdentityProvider
 from tests.support.notebooks import strays
@@ -32,19 +31,6 @@ def threads() -> list[str]:
     """The threads of the views."""
     names = [each.name for each in threading.enumerate()]
     return sorted(name for name in names if name.startswith(("cbauth Login", "cbauth Status", "cbauth watches")))
-
-
-@pytest.fixture
-def toolkit(policy: Policy) -> Iterator[cbauth.Toolkit]:
-    with cbauth.load(policy.path) as toolkit:
-        yield toolkit
-        for view in registered():
-            view.close()
-
-
-@pytest.fixture
-def button(toolkit: cbauth.Toolkit, identity: IdentityProvider) -> Person:
-    return Person(LoginButton(toolkit, "me"), identity.issuer)
 
 
 def fail(toolkit: cbauth.Toolkit, message: str = "nobody listens") -> None:
@@ -107,7 +93,7 @@ def test_a_panel_has_a_row_for_each_profile_that_signs_in_and_follows_the_file(
     panel.says("0 of 2 profiles are signed in.")
     assert set(rows) <= set(panel.widgets())  # nothing was built anew
     assert panel.html().count('role="status"') == 1
-    panel.press("Sign in to Acme")
+    panel.press("Sign in to Acme (me)")
     panel.sign_in()
     panel.says("1 of 2 profiles are signed in.")
     before = len(_instances)
@@ -115,6 +101,24 @@ def test_a_panel_has_a_row_for_each_profile_that_signs_in_and_follows_the_file(
     toolkit.reload()
     panel.says("No profile of this policy signs in.")
     wait(lambda: len(_instances) < before)
+
+
+def test_two_logins_of_a_panel_are_told_apart_by_ear(
+    toolkit: cbauth.Toolkit, policy: Policy, identity: IdentityProvider
+) -> None:
+    policy.edit("  fast: {", "  you: {provider: acme, oauth: {account: you}}\n  fast: {")
+    toolkit.reload()
+    panel = Person(LoginPanel(toolkit), identity.issuer)
+    for name in ("me", "you"):
+        panel.press(f"Sign in to Acme ({name})")
+    wait(lambda: panel.html().count("<a href") == 2)
+    names = [each.description for each in panel.widgets() if getattr(each, "description", "")]
+    names += re.findall(r'aria-label="([^"]+)"', panel.html())
+    assert len(names) == len(set(names)) == 10
+    read_out = panel.html().split('role="status"')[1].split("</div>")[0]
+    assert "me: waiting. Open the page and sign in there" in read_out
+    panel.paste("http://127.0.0.1/nothing")
+    panel.says("The login waits on. you: waiting.")
 
 
 def test_no_trait_and_no_text_holds_a_secret_at_any_time(button: Person, identity: IdentityProvider) -> None:
@@ -380,6 +384,9 @@ def test_what_had_begun_before_a_timeline_is_shown_in_it(toolkit: cbauth.Toolkit
         (lambda toolkit: LoginButton(toolkit, "qqqqqq"), "there is no profile 'qqqqqq': there are fast, me, spare"),
         (lambda toolkit: LoginButton(toolkit, "fast"), "profile fast does not sign in: it has no `oauth:` in the file"),
         (lambda toolkit: LoginPanel(toolkit).sign_in("fast"), "no profile 'fast' signs in: me do"),
+        (lambda toolkit: LoginPanel(toolkit).paste("fast"), "no profile 'fast' signs in: me do"),
+        (lambda toolkit: LoginPanel(toolkit).cancel("fast"), "no profile 'fast' signs in: me do"),
+        (lambda toolkit: LoginButton(toolkit, "me", ui="widgets").paste(), "no login of me waits for an address"),
         (lambda toolkit: StatusView(toolkit, ui="gtk"), "ui has to be one of auto, widgets, html, not 'gtk'"),
         (lambda toolkit: StatusView(toolkit.plan), "give a toolkit, as cbauth.load\\(\\) makes it, not a Plan"),
     ],

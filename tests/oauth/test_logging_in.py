@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -146,6 +147,35 @@ def test_the_address_can_be_pasted_instead_with_blanks_around_it(acme: Acme) -> 
     assert acme.identity.asked("authorization_code") == 1
 
 
+@pytest.mark.parametrize(
+    "wrapped", ['"{}"', "'{}'", "<{}>", "{}.", "\u201c{}\u201d.", "(<{}>),", " `{}` \n"], ids=lambda text: ascii(text)
+)
+def test_the_address_may_be_wrapped_as_in_a_message(wrapped: str, acme: Acme) -> None:
+    login = acme.manager().begin("acme")
+    assert login.complete(wrapped.format(acme.identity.approve(login.url))).id == "acme"
+
+
+@pytest.mark.parametrize(
+    ("registered", "pasted"), [("127.0.0.1", "localhost"), ("127.0.0.1", "[::1]"), ("localhost", "127.0.0.1")]
+)
+def test_any_name_of_this_machine_will_do_in_a_pasted_address(registered: str, pasted: str, acme: Acme) -> None:
+    manager = acme.manager()
+    client = Client(id=f"at-{registered}", method="none")
+    acme.identity.add_client(client, f"http://{registered}/callback", any_port=True)
+    acme.configure(manager, client, redirect_uri=f"http://{registered}/callback")
+    login = manager.begin("acme")
+    landing = acme.identity.approve(login.url)
+    assert f"//{registered}:" in landing
+    assert login.complete(landing.replace(registered, pasted, 1)).id == "acme"
+
+
+def test_an_address_of_the_sign_in_page_is_told_apart(acme: Acme) -> None:
+    login = acme.manager().begin("acme")
+    with pytest.raises(LoginError, match="the sign-in page: paste the one that the browser shows after signing in"):
+        login.complete(login.url)
+    login.cancel()
+
+
 def test_a_wrong_address_is_refused_and_the_login_goes_on(acme: Acme) -> None:
     login, nothing = acme.manager().begin("acme"), cast("str", None)
     landing = acme.identity.approve(login.url)
@@ -153,7 +183,10 @@ def test_a_wrong_address_is_refused_and_the_login_goes_on(acme: Acme) -> None:
         *("", "code", "http://[", landing.replace("state=", "state=x"), landing.replace("/callback", "/other")),
         *(landing.replace("http:", "https:"), landing.replace("127.0.0.1", "attacker.example"), landing + "&code=1"),
         *(landing.replace("code=", "cod="), landing.replace("iss=http", "iss=https"), landing.partition("&iss")[0]),
-        *(f"{landing} x", landing + "\u00e4"),
+        *(f"{landing} x", landing + "\u00e4", landing.replace("127.0.0.1", "x@localhost", 1)),
+        *(landing.replace("127.0.0.1", "localhost.example", 1), landing.replace("127.0.0.1", "127.0.0.1.example", 1)),
+        landing.replace("127.0.0.1", "localhost", 1).replace("state=", "state=x"),
+        re.sub(r":[0-9]+/callback", ":1/callback", landing.replace("127.0.0.1", "localhost", 1)),
     ]
     for url in wrong:
         with pytest.raises(LoginError) as caught:

@@ -298,7 +298,7 @@ def _listen(places: list[Place]) -> tuple[socket.socket, Place]:
     raise LoginError(
         "port_in_use",
         "; ".join(taken) + ". Free it, name another registered redirect_uri (a list is tried in order), or log in"
-        " with `--device`",
+        " with a code: `cbauth login PROFILE --device`",
     )
 
 
