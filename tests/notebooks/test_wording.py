@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,10 @@ def test_a_prompt_without_pages_is_told_the_command(how: list[str], why: str, po
         env={**os.environ, "IPYTHONDIR": str(tmp_path)},
     )
     assert f"profile me: {why}; run `cbauth login me`" in ended.stdout, ended.stderr
+
+
+def test_what_stays_in_a_notebook_says_the_day() -> None:
+    login = shown(LoginState.SIGNED_IN)
+    page = logins_html([login])
+    assert "Seen <time" in page
+    assert time.strftime("%Y-%m-%d", time.localtime(login.at)) in page
