@@ -68,7 +68,7 @@ class LoginController:
         self._lock = threading.RLock()
         self._number = 0
         self._state: LoginState | None = None  # None: as the stored login says
-        self._sentence = ""
+        self._sentence = self._lasting = ""
         self._problem = ""
         self._trouble = ""
         self._beginning = False
@@ -188,17 +188,20 @@ class LoginController:
         now = self._clock()
         with self._lock:
             state, sentence, until = standing(self._stored, self.provider, now)
+            lasting = standing(self._stored, self.provider, now, lasting=True)[1]
             problem = self._problem or self._trouble or (self._misnamed() if state.good else "")
             if self._state is not None and self._state.vain and state.good:  # the login before it still stands
                 problem = f"{self._sentence} {self._problem}".rstrip()
             elif self._state is not None:
-                state, sentence, problem = self._state, self._sentence, self._problem or self._trouble
+                state, sentence, lasting = self._state, self._sentence, self._lasting
+                problem = self._problem or self._trouble
                 until = self._login.expires_at if self._login is not None else None
             return LoginSnapshot(
                 profile_id=self.profile_id,
                 provider=self.provider,
                 state=state,
                 sentence=sentence,
+                lasting=lasting,
                 at=now,
                 until=until,
                 problem=problem,
@@ -234,9 +237,9 @@ class LoginController:
             return ""
         return f"The file names another account, {self.account}: sign in again with that one, or change the file."
 
-    def _move(self, state: LoginState | None, sentence: str = "", problem: str = "") -> int:
+    def _move(self, state: LoginState | None, sentence: str = "", problem: str = "", lasting: str = "") -> int:
         """Another state; whatever was under way belongs to the past. Gives its number."""
-        self._state, self._sentence, self._problem = state, sentence, problem
+        self._state, self._sentence, self._lasting, self._problem = state, sentence, lasting or sentence, problem
         self._offer = self._take = None
         self._number += 1
         return self._number
@@ -255,7 +258,9 @@ class LoginController:
             self._beginning = False
         with self._lock:
             if number == self._number:
-                self._move(LoginState.WAITING, self._waiting(offer, login.expires_at))
+                until = login.expires_at
+                said, lasting = (_waiting(offer, moment(until, now)) for now in (self._clock(), None))
+                self._move(LoginState.WAITING, said, lasting=lasting)
                 self._login, self._offer, self._take = login, offer, take
                 return
         login.cancel()
@@ -274,12 +279,6 @@ class LoginController:
         login = self._oauth.begin(self.profile_id)
         return login, Offer(url=login.url, pastes=True), login.hand_in
 
-    def _waiting(self, offer: Offer, until: float) -> str:
-        end = moment(until, self._clock())
-        if offer.user_code:
-            return f"Open the page on any device and compare or type the code, before {end}."
-        return f"Open the page and sign in there, before {end}; this view goes on by itself."
-
     def _hand_in(self, number: int, address: Secret) -> None:
         with self._lock:
             take = self._take
@@ -295,7 +294,8 @@ class LoginController:
             return
         with self._lock:
             if number == self._number:
-                self._sentence, self._problem, self._offer = "The address is right; fetching the login.", "", None
+                self._sentence = self._lasting = "The address is right; fetching the login."
+                self._problem, self._offer = "", None
                 self._take = None
 
     def _end(self, number: int, end: StoredLogin | CbauthError) -> None:
@@ -315,6 +315,12 @@ class LoginController:
                 self._move(LoginState.FAILED, f"The {self._kind} to {self.provider} has failed.", _why(end))
 
 
+def _waiting(offer: Offer, end: str) -> str:
+    if offer.user_code:
+        return f"Open the page on any device and compare or type the code, before {end}."
+    return f"Open the page and sign in there, before {end}; this view goes on by itself."
+
+
 def _why(error: CbauthError) -> str:
     """Why a login failed, and what to do next."""
     if isinstance(error, LoginError):
@@ -324,6 +330,8 @@ def _why(error: CbauthError) -> str:
 
 def _told(code: str, said: str) -> str:
     """What is said of an error, and then the code by which others know it, unless that says nothing more."""
+    if not said and code == "access_denied":  # RFC 6749 section 4.1.2.1
+        return "You, or the provider, did not allow it."
     if not said:
         return f"The provider said {brief(code)}." if code else ""
     known = code == "failed" or code.replace("_", " ") in said.casefold()

@@ -106,12 +106,13 @@ class LoginControls:
         self._alone = alone
         self._named = "" if alone else f" ({shown.profile_id})"
         self._finished_at = NEVER
+        self._handed_in = False
         self._said = page()
         self._button = ipywidgets.Button(layout=ipywidgets.Layout(**fitting, align_self="flex-start"))
         self._cancel = ipywidgets.Button(description=f"Cancel{self._named}", layout=ipywidgets.Layout(**fitting))
         self._offer = page()
         self._pasting = Pasting(
-            paste,
+            lambda address: self._hand_in(paste, address),
             description=f"Page not found after signing in? Paste its address{self._named}:",
             placeholder="http://127.0.0.1:…/callback?…",
             style={"description_width": "auto"},
@@ -128,7 +129,7 @@ class LoginControls:
         self._button.on_click(lambda _: click())
         self._cancel.on_click(lambda _: self._back_from(cancel))
         self._done.on_click(lambda _: self._go_on(paste))
-        self._pasting.on_msg(lambda _, message, __: self._finish() if message.get("event") == "submit" else None)
+        self._pasting.on_msg(lambda _, message, __: self._submitted() if message.get("event") == "submit" else None)
         self.apply(shown)
 
     def apply(self, shown: LoginSnapshot) -> None:
@@ -156,10 +157,21 @@ class LoginControls:
             self._button.focus()
         cancel()
 
+    def _hand_in(self, paste: Callable[[Secret], object], address: Secret) -> None:
+        self._handed_in = True
+        paste(address)
+
     def _go_on(self, paste: Callable[[Secret], object]) -> None:
         """Continue: what stands in the box comes as a message of its own, before this one."""
         self._finish()
-        paste(Secret(""))
+        handed_in, self._handed_in = self._handed_in, False
+        if not handed_in:
+            paste(Secret(""))
+
+    def _submitted(self) -> None:
+        """Enter in the box, whose content came before this."""
+        self._handed_in = False
+        self._finish()
 
     def _finish(self) -> None:
         """Somebody is done with the box, and it goes away if the address was right, with the focus in it or beside."""

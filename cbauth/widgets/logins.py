@@ -39,7 +39,7 @@ class Logins(View):
         self._controllers: dict[str, LoginController] = {}
         self._controls: dict[str, Any] = {}
         self._shown: tuple[LoginSnapshot, ...] = ()
-        self._note = ""
+        self._left = ""  # the profile of which the note speaks
 
     @abstractmethod
     def _profiles(self) -> list[Profile]:
@@ -87,7 +87,7 @@ class Logins(View):
         self._click(profile_id)
 
     def _click(self, profile_id: str) -> None:
-        self._fault = self._note = ""
+        self._fault = self._note = self._left = ""
         controller = self._controllers.get(profile_id)
         if controller is not None:  # its profile may just have left the file
             absence = self._absence(profile_id)
@@ -148,7 +148,11 @@ class Logins(View):
 
     def _listen(self) -> list[Callable[[], object]]:
         self._submit(_warm_up)
-        return [self._toolkit.on("*", self._heard), self._give_up]
+        return [self._toolkit.on("*", self._heard), *self._follow(self._look_again), self._give_up]
+
+    def _look_again(self) -> None:
+        """The file has changed."""
+        self._submit(self._glance)
 
     def _give_up(self) -> None:
         for controller in self._controllers.values():
@@ -168,10 +172,14 @@ class Logins(View):
                 return None
             wanted = {profile.id: profile for profile in self._profiles()}
             controllers = {profile_id: self._controller(profile) for profile_id, profile in wanted.items()}
-            gone = [self._controllers.pop(profile_id) for profile_id in set(self._controllers) - set(wanted)]
+            gone = [each for profile_id, each in self._controllers.items() if profile_id not in wanted]
+            self._controllers = controllers  # in the order of the file
+        if self._left in wanted:
+            self._note = self._left = ""
         for controller in gone:
             if controller.snapshot().state.busy:
-                self._note = f"The login of {controller.profile_id} was cancelled: the file does not have it any more."
+                self._left = controller.profile_id
+                self._note = f"The login of {self._left} was cancelled: the file does not have it any more."
             controller.close()
         for controller in controllers.values():
             self._look(controller)
@@ -183,6 +191,9 @@ class Logins(View):
         return len(before) != len(self._shown) or any(
             old != replace(new, at=old.at) for old, new in zip(before, self._shown, strict=True)
         )
+
+    def _is_over(self) -> bool:
+        return bool(self._shown) and all(each.state is LoginState.CLOSED for each in self._shown)
 
     def _row(self, shown: LoginSnapshot, *, alone: bool) -> Any:
         from cbauth.widgets.controls import LoginControls

@@ -81,13 +81,15 @@ class Offer:
 class LoginSnapshot:
     """A profile's login at the moment ``at``. ``sentence`` says the state, ``problem`` what went wrong and what next.
 
-    ``until`` (epoch seconds): when a login on its way ends, or when one that was made expires.
+    ``lasting`` is the sentence as it may stay somewhere: its times have dates. ``until`` (epoch seconds): when a login
+    on its way ends, or when one that was made expires.
     """
 
     profile_id: str
     provider: str
     state: LoginState
     sentence: str
+    lasting: str = ""
     at: float
     until: float | None = None
     problem: str = ""
@@ -124,19 +126,22 @@ class StoredLogin(Protocol):
         """Whether it renews itself."""
 
 
-def standing(login: StoredLogin | None, provider: str, now: float) -> tuple[LoginState, str, float | None]:
-    """The state of a stored login, the sentence, and until when that will be so."""
+def standing(
+    login: StoredLogin | None, provider: str, now: float, *, lasting: bool = False
+) -> tuple[LoginState, str, float | None]:
+    """The state of a stored login, the sentence (``lasting``: its times have dates), and until when that will be so."""
     if login is None:
         return LoginState.SIGNED_OUT, f"Nobody is signed in to {provider}.", None
     who = f"Signed in to {provider}" + (f" as {login.account}" if login.account else "")
     end = login.expires_at
     if end is None:
         return LoginState.SIGNED_IN, f"{who}.", None
+    then = moment(end, None if lasting else now)
     if login.refreshable:
-        ends = f"the token is good until {moment(end, now)}" if now < end else "the token has ended"
+        ends = f"the token is good until {then}" if now < end else "the token has ended"
         return LoginState.SIGNED_IN, f"{who}; {ends} and renews itself.", end
     if now >= end:
-        return LoginState.EXPIRED, f"The login to {provider} ended at {moment(end, now)}; sign in again.", end
+        return LoginState.EXPIRED, f"The login to {provider} ended at {then}; sign in again.", end
     if end - now <= min(SOON, (login.lifetime or 10 * SOON) / 10):
-        return LoginState.EXPIRING, f"{who}, only until {moment(end, now)}; sign in again before that.", end
-    return LoginState.SIGNED_IN, f"{who} until {moment(end, now)}.", end
+        return LoginState.EXPIRING, f"{who}, only until {then}; sign in again before that.", end
+    return LoginState.SIGNED_IN, f"{who} until {then}.", end

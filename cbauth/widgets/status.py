@@ -10,7 +10,6 @@ from cbauth.display.classes import in_classes
 from cbauth.display.html import FRAME, Markup, element, snapshot_html
 from cbauth.display.svg import still_html, timeline_html
 from cbauth.display.text import snapshot_text
-from cbauth.errors import ConfigError
 from cbauth.events import Event
 from cbauth.toolkit import Toolkit
 from cbauth.widgets.logins import a_toolkit
@@ -39,7 +38,6 @@ class StatusView(View):
         self._shown: Snapshot = toolkit.snapshot()
         self._recorder: Recorder | None = None
         self._drawn = (-1, 0.0)
-        self._note = ""
 
     # what a view brings
 
@@ -56,11 +54,7 @@ class StatusView(View):
     def _listen(self) -> list[Callable[[], object]]:
         recorder = self._recorder = Recorder(self._toolkit, self._heard, WINDOW)
         stops: list[Callable[[], object]] = [recorder.close]
-        if self._toolkit.plan.path is not None:
-            try:
-                stops.append(self._toolkit.watch(lambda _plan, _problem: self._changed()))
-            except ConfigError as error:
-                self._note = f"Edits of the file are not followed: {error}."
+        stops += self._follow(self._changed)
         return stops
 
     def _release(self) -> None:
@@ -80,6 +74,9 @@ class StatusView(View):
         if moved:
             self._drawn = count, now
         return moved or not self._shown.same(before)
+
+    def _is_over(self) -> bool:
+        return self._shown.closed
 
     def _build(self) -> list[Any]:
         from cbauth.widgets.controls import page

@@ -59,6 +59,7 @@ class View(ABC):
         self._fault = self._shown_fault = ""
         self._blind = False
         self._closed = False
+        self._note = ""
 
     # what each view brings
 
@@ -89,6 +90,10 @@ class View(ABC):
     @abstractmethod
     def _apply(self) -> None:
         """Put what is to be shown into the widgets."""
+
+    @abstractmethod
+    def _is_over(self) -> bool:
+        """Whether nothing that is shown will ever change again: the toolkit is closed, and that is told."""
 
     # what people use
 
@@ -175,7 +180,7 @@ class View(ABC):
             self._require_open()
             if self._worker is None:
                 self._see()
-                self._worker = Worker(f"cbauth {type(self).__name__}", self._glance, self._paint, self._failed)
+                self._worker = Worker(f"cbauth {type(self).__name__}", self._glance_or_end, self._paint, self._failed)
                 self._stop = self._listen()
             if self._mode == "widgets" and self._tree is None:
                 self._context = copy_context() if self._surroundings.headless else apart()
@@ -194,6 +199,16 @@ class View(ABC):
         tree.add_class("cbauth-view")
         return tree
 
+    def _follow(self, changed: Callable[[], object]) -> list[Callable[[], object]]:
+        """Follow the file, if there is one; gives what ends this."""
+        if self._toolkit.plan.path is None or self._toolkit.closed:
+            return []
+        try:
+            return [self._toolkit.watch(lambda _plan, _problem: changed())]
+        except ConfigError as error:
+            self._note = f"Edits of the file are not followed: {error}."
+            return []
+
     def _submit(self, task: Callable[[], object]) -> None:
         """Have something done that takes time."""
         if self._worker is not None:
@@ -203,6 +218,13 @@ class View(ABC):
         """Something has changed that may have to be shown."""
         if self._worker is not None:
             self._worker.poke()
+
+    def _glance_or_end(self) -> float | None:
+        """``_glance``, in the thread of the view; that ends with the toolkit."""
+        if self._worker is not None and self._is_over():
+            self._worker.close()
+            return None
+        return self._glance()
 
     def _see(self) -> None:
         """Look now, if there is no thread that does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cbauth.display.html import CODE, FRAME, LINE, LINK, Markup, element, marked, scrolling, table, time_element
-from cbauth.widgets.states import LoginSnapshot, Offer
+from cbauth.widgets.states import LoginSnapshot, LoginState, Offer
 
 __all__ = ["headline", "logins_html", "logins_text", "news", "offer_html", "row_html", "summary"]
 
@@ -28,6 +28,8 @@ def summary(logins: Sequence[LoginSnapshot]) -> str:
     signed_in = sum(not each.needs_login for each in logins)
     if not logins:
         return "No profile of this policy signs in."
+    if all(each.state is LoginState.CLOSED for each in logins):
+        return "The toolkit is closed."
     return f"{signed_in} of {len(logins)} {'profile is' if len(logins) == 1 else 'profiles are'} signed in."
 
 
@@ -47,7 +49,7 @@ def logins_text(logins: Sequence[LoginSnapshot]) -> str:
     """Logins in plain text, a line each, with what to type for those that are missing."""
     lines = [] if logins else [summary(logins)]
     for each in logins:
-        lines.append(f"{each.profile_id} · {each.state.shape} {each.state} · {each.sentence}")
+        lines.append(f"{each.profile_id} · {each.state.shape} {each.state} · {each.lasting or each.sentence}")
         shown = "" if each.offer is None else f"Where no link is shown, run `{each.command}` in a terminal instead."
         lines += filter(None, (each.problem, hint(each), shown))
     return "\n".join(lines)
@@ -118,7 +120,7 @@ def logins_html(logins: Sequence[LoginSnapshot], *, live: bool = False, named: b
         what = _calls(each, named=named) if live else ""
         meaning = element(
             "div",
-            each.sentence,
+            each.lasting or each.sentence,
             *(element("div", part) for part in (each.problem, hint(each)) if part),
             *([] if shown is None else [offer_html(each, shown, f" ({each.profile_id})" if named else "")]),
             *([element("div", what)] if what else []),

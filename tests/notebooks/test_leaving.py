@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import cbauth
@@ -96,6 +98,29 @@ def test_the_row_of_a_panel_goes_and_its_login_ends_and_is_told_of(
     assert "fault" not in panel.text()
 
 
+def test_a_panel_follows_the_file_by_itself_keeps_its_order_and_forgets_what_is_mended(
+    toolkit: cbauth.Toolkit, policy: Policy
+) -> None:
+    two = policy.text.replace("profiles:\n", "profiles:\n  first: {provider: acme, oauth: {account: x}}\n")
+    policy.path.write_text(two, "utf-8")
+    toolkit.reload()
+    panel = Person(LoginPanel(toolkit))
+    panel.press("Sign in to Acme (first)")
+    panel.link()
+    policy.path.write_text(policy.text, "utf-8")
+    panel.says("The login of first was cancelled: the file does not have it any more.")
+    policy.path.write_text(two, "utf-8")
+    panel.says("first · ○ signed out")
+    wait(lambda: "was cancelled" not in panel.text())
+    assert panel.text().index("first · ") < panel.text().index("me · ")
+
+
+def test_a_button_follows_the_file_by_itself(button: Person, policy: Policy) -> None:
+    button.says("○ signed out")
+    policy.edit("  me: {", "  you: {")
+    button.says("◌ gone")
+
+
 @pytest.mark.parametrize("kind", ["LoginButton", "LoginPanel"])
 def test_with_a_closed_toolkit_nothing_begins(kind: str, toolkit: cbauth.Toolkit, identity: IdentityProvider) -> None:
     view = LoginButton(toolkit, "me") if kind == "LoginButton" else LoginPanel(toolkit)
@@ -108,6 +133,8 @@ def test_with_a_closed_toolkit_nothing_begins(kind: str, toolkit: cbauth.Toolkit
     toolkit.close()
     assert toolkit.closed
     person.says("◌ closed · The toolkit is closed: load the file again, and make a new view.")
+    assert "of 1" not in person.text()
+    wait(lambda: f"cbauth {kind}" not in [thread.name for thread in threading.enumerate()])
     assert buttons(person) == []
     assert "href" not in person.html()
     before = len(identity.exchanges())

@@ -67,6 +67,13 @@ def test_a_callback_that_cannot_arrive_is_pasted_and_a_wrong_paste_is_explained(
     view.box().press("Enter")
     view.says("The login waits on")
     expect(view.box()).to_have_value("")
+    view.button("Continue").click()
+    view.says("Nothing was pasted")
+    view.box().fill("http://127.0.0.1/callback?code=guess&state=guess")
+    view.button("Continue").click()
+    view.says("The login waits on")
+    expect(view.box()).to_have_value("")
+    expect(view.page.get_by_text("Nothing was pasted")).to_have_count(0)
     assert identity.asked("authorization_code") == 0
 
     view.box().fill(address)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cbauth.widgets.states import LoginSnapshot, LoginState, Offer
-from cbauth.widgets.wording import logins_html, logins_text
+from cbauth.widgets.states import LoginSnapshot, LoginState, Offer, standing
+from cbauth.widgets.wording import logins_html, logins_text, row_html
 from tests.notebooks.conftest import Policy
+from tests.notebooks.test_controller import Stored
 
 LINK = Offer(url="http://127.0.0.1:1/auth?state=s", pastes=True)
 CODE = Offer(url="http://127.0.0.1:1/device", user_code="ABCD-EFGH")
@@ -87,8 +88,17 @@ def test_a_prompt_without_pages_is_told_the_command(how: list[str], why: str, po
     assert f"profile me: {why}; run `cbauth login me`" in ended.stdout, ended.stderr
 
 
-def test_what_stays_in_a_notebook_says_the_day() -> None:
-    login = shown(LoginState.SIGNED_IN)
-    page = logins_html([login])
-    assert "Seen <time" in page
-    assert time.strftime("%Y-%m-%d", time.localtime(login.at)) in page
+@pytest.mark.parametrize("refreshable", [True, False])
+def test_what_stays_in_a_notebook_says_the_day(refreshable: bool) -> None:
+    now = time.time()
+    login = Stored(account=None, expires_at=now + 1800, lifetime=3600, refreshable=refreshable)
+    state, sentence, until = standing(login, "Acme", now)
+    lasting = standing(login, "Acme", now, lasting=True)[1]
+    each = LoginSnapshot(
+        profile_id="me", provider="Acme", state=state, sentence=sentence, lasting=lasting, at=now, until=until
+    )
+    day = time.strftime("%Y-%m-%d ", time.localtime(now + 1800))
+    assert f"until {day}" in logins_text([each])
+    assert f"until {day}" in logins_html([each])
+    assert f"until {day}" in logins_html([each], live=True)
+    assert f"until {day}" not in row_html(each, status=True)
