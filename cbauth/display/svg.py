@@ -2,8 +2,9 @@
 
 Laws:
 
-1. Its size is bounded by its pixels, not by what has happened: what would overlap is one mark, and each kind of thing
-   is one path.
+1. Its size is bounded by its pixels, not by what has happened: what would overlap is one mark, each kind of thing is
+   one path, and of too many lanes those are drawn in which the worst happened. A mark that stands for several things
+   stands where one of them happened.
 2. Where it may stay (outputs, saved notebooks) it is an image: front-ends that do not trust a notebook drop ``<svg>``
    and keep the words in it. An image has its own ground, light or dark as the page asks for, and says the words itself.
 3. In a live view it is part of the page, and has the colours of its theme.
@@ -23,8 +24,10 @@ from cbauth.display.timeline import Stretch, Timeline, joined
 __all__ = ["still_html", "timeline_html"]
 
 NAME = "Recent calls by profile"
-WIDTH, LABEL, RIGHT, ROW, TOP, AXIS, LEGEND = 720, 130, 14, 26, 6, 22, 20
+WIDTH, LABEL, RIGHT, ROW, TOP, AXIS, MORE, LEGEND = 720, 130, 14, 26, 6, 22, 20, 20
 LONGEST_LABEL = 18
+LANES = 24
+"""As many as are seen at once, with the axis and the legend beneath."""
 LARGEST = 20_000
 """Characters; an image is a third longer."""
 DOT, CROSS = 7, 8
@@ -80,7 +83,7 @@ def timeline_html(shown: Timeline, name: str) -> Markup:
     if shown.empty:
         return _nothing(shown)
     picture = _svg(
-        shown,
+        shown.worst(LANES),
         OF_THE_PAGE,
         name,
         element("title", NAME, id=f"{name}-title"),
@@ -97,9 +100,10 @@ def still_html(shown: Timeline) -> Markup:
     """The picture as an image, for wherever it may be looked at later."""
     if shown.empty:
         return _nothing(shown)
-    height = _height(shown)
+    drawn = shown.worst(LANES)
+    height = _height(drawn)
     picture = _svg(
-        shown,
+        drawn,
         ITS_OWN,
         "cbauth",
         element("style", Markup(f"svg{_colours(LIGHT)}@media(prefers-color-scheme:dark){{svg{_colours(DARK)}}}")),
@@ -135,12 +139,19 @@ def _colours(colours: dict[str, str]) -> str:
 
 
 def _height(shown: Timeline) -> int:
-    return TOP + ROW * len(shown.lanes) + AXIS + LEGEND
+    return TOP + ROW * len(shown.lanes) + AXIS + (MORE if shown.more else 0) + LEGEND
 
 
 def _svg(shown: Timeline, ink: Ink, name: str, *first: Markup, **attributes: str) -> Markup:
     foot = TOP + ROW * len(shown.lanes)
-    around = [*first, _hatching(ink, name), *_axis(shown, ink, foot), *_labels(shown, ink), *_legend(ink, foot + AXIS)]
+    around = [
+        *first,
+        _hatching(ink, name),
+        *_axis(shown, ink, foot),
+        *_labels(shown, ink),
+        _more(shown, ink, foot + AXIS),
+        *_legend(ink, _height(shown) - LEGEND),
+    ]
     gap = 2
     while True:
         inner = [*around, *_drawn(shown, ink, name, gap)]
@@ -211,6 +222,11 @@ def _labels(shown: Timeline, ink: Ink) -> Iterator[Markup]:
     yield _path("".join(f"M{LABEL} {_y(place)}H{WIDTH - RIGHT}" for place in range(len(shown.lanes))), ink.line, 1)
 
 
+def _more(shown: Timeline, ink: Ink, top: int) -> Markup:
+    said = element("text", shown.more, x="0", y=str(top + 14), style=f"fill: {ink.text}")
+    return said if shown.more else Markup()
+
+
 def _legend(ink: Ink, top: int) -> Iterator[Markup]:
     apart = (WIDTH - RIGHT) // len(KEYS)
     for place, (shape, word, mood) in enumerate(KEYS):
@@ -274,11 +290,14 @@ def _runs(columns: set[int], gap: int) -> Iterator[tuple[int, int]]:
 
 
 def _moves(shown: Timeline, gap: int) -> Iterator[str]:
-    """Arrows from lane to lane, one at a time from each."""
+    """Arrows from lane to lane, one at a time from each: the first stands for those that would overlap it."""
     places = {who: place for place, who in enumerate(shown.lanes)}
-    room = 2 + gap
-    ways = {(_x(shown, each.at) // room * room, places[each.source]): places[each.target] for each in shown.moves}
-    for (x, source), target in ways.items():
-        start, end = _y(source), _y(target)
+    last: dict[str, int] = {}
+    for each in sorted(shown.moves, key=lambda move: move.at):
+        x = _x(shown, each.at)
+        if each.source in last and x - last[each.source] < 2 + gap:
+            continue
+        last[each.source] = x
+        start, end = _y(places[each.source]), _y(places[each.target])
         tip = 4 if end > start else -4
         yield f"M{x} {start}V{end - 2 * tip}m-3 {-tip // 2}l3 {tip}l3 {-tip}"

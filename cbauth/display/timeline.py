@@ -12,7 +12,7 @@ Laws:
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,14 @@ MOST = 2000
 """Marks, stretches or moves that one list holds before it is thinned out."""
 STEPS = 500
 """What is nearer to each other than such a part of all the time that is drawn becomes one."""
-WORDS = {"cooling": "is cooling down", "open": "has an open circuit", "testing": "is being tested"}
+WORDS = {
+    "cooling": ("is cooling down", "are cooling down"),
+    "open": ("has an open circuit", "have an open circuit"),
+    "testing": ("is being tested", "are being tested"),
+}
+"""Of one profile, of several."""
+NAMED = 3
+"""Profiles that a sentence names; of more it says the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +87,16 @@ class Lane:
         if len(self.stretches) > MOST:
             self.stretches = _thinned(self.stretches, now, window)
 
+    def going_on(self, now: float) -> set[str]:
+        """The kinds of what had begun by then, and had not ended."""
+        return {each.kind for each in self.stretches if each.start <= now < each.end}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """What is drawn: from ``start`` to ``now`` (epoch seconds), a lane for each profile in the order of the plan.
 
-    The numbers are those of all that was heard, however long ago.
+    The numbers are those of all that was heard, however long ago. ``more``: what is said of lanes that are left out.
     """
 
     start: float
@@ -95,6 +106,7 @@ class Timeline:
     calls: int
     failures: int
     failovers: int
+    more: str = ""
 
     @property
     def empty(self) -> bool:
@@ -110,10 +122,38 @@ class Timeline:
             _count(self.failovers, "failover"),
         )
         said = [f"{', '.join(counts)}."]
-        for profile_id, lane in self.lanes.items():
-            going_on = (each.kind for each in lane.stretches if each.start <= self.now < each.end)
-            said += [f"{profile_id} {WORDS[kind]}." for kind in dict.fromkeys(going_on)]
+        going_on = {profile_id: lane.going_on(self.now) for profile_id, lane in self.lanes.items()}
+        for kind, (of_one, of_several) in WORDS.items():
+            who = [profile_id for profile_id, kinds in going_on.items() if kind in kinds]
+            if who:
+                said.append(f"{_named(who)} {of_one if len(who) == 1 else of_several}.")
         return " ".join(said)
+
+    def worst(self, most: int) -> Timeline:
+        """The same with no more than ``most`` lanes, in their order: those in which the worst happened.
+
+        Worst are open circuits, then rests, tests, circuits that were open, failures, what else is over, tries.
+        """
+        if len(self.lanes) <= most:
+            return self
+        moved = {who for move in self.moves for who in (move.source, move.target)}
+        weights = {who: (*self._weight(lane), who in moved) for who, lane in self.lanes.items()}
+        ranked = sorted(weights, key=weights.__getitem__, reverse=True)
+        kept, left = set(ranked[:most]), ranked[most:]
+        what = "nothing worse" if any(weights[left[0]]) else "nothing"
+        return replace(
+            self,
+            lanes={who: lane for who, lane in self.lanes.items() if who in kept},
+            moves=tuple(move for move in self.moves if move.source in kept and move.target in kept),
+            more=f"and {_count(len(left), 'more profile')}, in which {what} happened",
+        )
+
+    def _weight(self, lane: Lane) -> tuple[int, ...]:
+        going_on = lane.going_on(self.now)
+        opened = sum(each.kind == "open" for each in lane.stretches)
+        failures = sum(each.kind == "failure" for each in lane.marks)
+        standing = ("open" in going_on, "cooling" in going_on, "testing" in going_on)
+        return (*standing, opened, failures, len(lane.stretches), len(lane.marks))
 
 
 class History:
@@ -244,3 +284,9 @@ def _record(lane: Lane, event: Event) -> None:
 
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _named(who: Sequence[str]) -> str:
+    """Some of them by name, the others by their number."""
+    named = [*who[:NAMED], f"{len(who) - NAMED} more"] if len(who) > NAMED else who
+    return " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))

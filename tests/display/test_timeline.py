@@ -7,11 +7,14 @@ import re
 import time
 from base64 import b64decode
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from cbauth.display.svg import still_html, timeline_html
 from cbauth.display.timeline import History, Move, Stretch, Timeline, timeline
@@ -194,10 +197,10 @@ def test_a_history_is_of_bounded_size() -> None:
     assert len(pickle.dumps(shown)) < 1_000_000
 
 
-@pytest.mark.parametrize("lanes", [3, 40])
+@pytest.mark.parametrize("lanes", [3, 40, 200])
 @pytest.mark.parametrize("events", [100, 20_000])
 def test_the_picture_is_small_whatever_has_happened(lanes: int, events: int) -> None:
-    names = [f"profile-{number}" for number in range(lanes)]
+    names = [f"{'profile-' * 7}{number}" for number in range(lanes)]
     rng = Random(3)
     kinds = "selected", "failure", "failover", "cooldown", "circuit-opened", "recovered"
     made = [
@@ -227,3 +230,126 @@ def test_the_axis_names_the_day_and_the_zone_and_no_moment_twice(seconds: float)
     assert day == time.strftime("%Y-%m-%d %Z", time.localtime(start + seconds))
     assert 2 <= len(ticks) <= 7
     assert len(set(ticks)) == len(ticks)
+
+
+def numbered(count: int) -> dict[str, str]:
+    """So many profiles, each of a provider of its own."""
+    return {f"p{number}": f"of-p{number}" for number in range(count)}
+
+
+def labels(shown: Timeline) -> list[str]:
+    """The names of the lanes, from the top."""
+    return re.findall(r">(p\d+)</text>", image(shown))
+
+
+def arrows(shown: Timeline) -> list[tuple[float, str, str]]:
+    """When the picture says that failovers happened, and from whom to whom."""
+    svg = image(shown)
+    lines = re.findall(r"M(\d+) (\d+)H(\d+)", re.findall(r'd="([^"]*)"[^>]*var\(--line\)', svg)[-1])
+    left, right = int(lines[0][0]), int(lines[0][2])
+    second = (right - left) / (shown.now - shown.start)
+    who = {int(y): name for (_, y, _), name in zip(lines, labels(shown), strict=True)}
+    return [
+        (
+            shown.start + (int(x) - left) / second,
+            who[int(start)],
+            who[int(end) + 2 * (4 if int(end) > int(start) else -4)],
+        )
+        for x, start, end in re.findall(r"M(-?\d+) (\d+)V(\d+)m-3", svg)
+    ]
+
+
+FAILOVERS = st.lists(
+    st.tuples(st.floats(0, 100), st.integers(0, 11), st.integers(0, 11)).filter(lambda each: each[1] != each[2]),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FAILOVERS, st.booleans())
+@example([(0.0, 0, 1)], True)
+@example([(99.9, 0, 1), (100.0, 0, 1)], True)
+def test_an_arrow_stands_where_a_failover_from_that_profile_happened(
+    failovers: list[tuple[float, int, int]], crowded: bool
+) -> None:
+    """Also where there is so much to draw that arrows far from each other become one."""
+    made = [
+        Event(name="profile:failover", at=at, profile_id=f"p{target}", failed_profile_id=f"p{source}")
+        for at, source, target in failovers
+    ]
+    if crowded:
+        made += [
+            Event(name=f"profile:{name}", at=at / 2, profile_id=f"p{place}", until=at / 2 + 0.2)
+            for place in range(12)
+            for at in range(200)
+            for name in ("failure", "cooldown")
+        ]
+    shown = timeline(sorted(made, key=lambda event: event.at), numbered(12), start=0.0, now=100.0)
+    drawn = arrows(shown)
+    assert {source for _, source, _ in drawn} == {f"p{source}" for _, source, _ in failovers}
+    for at, source, target in drawn:
+        happened = [each for each, *ends in failovers if (source, target) == tuple(f"p{end}" for end in ends)]
+        assert any(abs(at - each) <= 0.1 for each in happened), "a pixel is 0.17 s"
+
+
+def through_all(count: int) -> Timeline:
+    """One call that fails over through all of so many profiles, at 50, seen at 100."""
+    profiles = numbered(count)
+    made = []
+    for source, target in pairwise(profiles):
+        made += [
+            Event(name="profile:selected", at=50.0, profile_id=source),
+            Event(name="profile:failure", at=50.0, profile_id=source),
+            Event(name="profile:circuit-opened", at=50.0, profile_id=source, until=1e12),
+            Event(name="profile:failover", at=50.0, profile_id=target, failed_profile_id=source),
+        ]
+    return timeline(made, profiles, start=0.0, now=100.0)
+
+
+def test_a_call_that_fails_over_through_all_profiles_does_so_at_its_moment() -> None:
+    drawn = arrows(through_all(200))
+    assert [(source, target) for _, source, target in drawn] == [(f"p{at}", f"p{at + 1}") for at in range(23)]
+    assert {at for at, *_ in drawn} == {50.0}
+
+
+def test_a_sentence_names_three_profiles_and_the_number_of_the_others() -> None:
+    numbers = "0 tries, 0 failures, 0 failovers. "
+    for count, said in (
+        (1, "p0 has an open circuit."),
+        (2, "p0 and p1 have an open circuit."),
+        (3, "p0, p1 and p2 have an open circuit."),
+        (200, "p0, p1, p2 and 197 more have an open circuit."),
+    ):
+        made = [Event(name="profile:circuit-opened", at=1.0, profile_id=who, until=1e12) for who in numbered(count)]
+        assert timeline(made, numbered(200), start=0.0, now=100.0).summary == numbers + said
+
+
+@pytest.mark.parametrize("draw", [image, lambda shown: timeline_html(shown, "name")])
+def test_of_many_profiles_those_are_drawn_in_which_something_happened(draw: Callable[[Timeline], str]) -> None:
+    happened = [Event(name="profile:selected", at=1.0, profile_id=f"p{place}") for place in range(100, 140, 2)]
+    shown = timeline(happened, numbered(200), start=0.0, now=100.0)
+    assert labels(shown) == ["p0", "p1", "p2", "p3", *(f"p{place}" for place in range(100, 140, 2))]
+    assert ">and 176 more profiles, in which nothing happened</text>" in draw(shown)
+    few = timeline(happened, numbered(124), start=0.0, now=100.0)
+    assert ">and 100 more profiles, in which nothing happened</text>" in draw(few)
+
+
+def test_of_many_profiles_in_which_something_happened_those_are_drawn_in_which_the_worst_did() -> None:
+    made = [Event(name="profile:selected", at=1.0, profile_id=who) for who in numbered(50)]
+    made += [Event(name="profile:failure", at=2.0, profile_id=f"p{place}") for place in range(28, 49)]
+    made += [Event(name="profile:circuit-opened", at=3.0, profile_id="p27", until=5.0)]
+    made += [Event(name="profile:circuit-opened", at=3.0, profile_id="p49", until=1e12)]
+    made += [Event(name="profile:cooldown", at=3.0, profile_id="p26", until=1e12)]
+    shown = timeline(made, numbered(50), start=0.0, now=100.0)
+    assert labels(shown) == [f"p{place}" for place in range(26, 50)]
+    ranked = ["p49", "p26", "p27", "p28"]
+    for most in range(1, 5):
+        assert [*shown.worst(most).lanes] == sorted(ranked[:most])
+    assert ">and 26 more profiles, in which nothing worse happened</text>" in image(shown)
+
+
+def test_as_many_profiles_as_have_room_are_all_drawn() -> None:
+    assert len(labels(through_all(24))) == 24
+    assert " more profile" not in image(through_all(24))
+    assert ">and 1 more profile, in which nothing worse happened</text>" in image(through_all(25))
