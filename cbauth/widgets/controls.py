@@ -61,6 +61,8 @@ def page(html: str = "") -> Page:
 
 
 NEVER = -1e9
+AT_ONCE = 0.5
+"""Seconds within which two messages of a front-end belong together."""
 STYLE = (
     ".cbauth-view .widget-label, .cbauth-view .jupyter-button"
     " { white-space: normal; overflow: visible; overflow-wrap: anywhere; height: auto; line-height: 1.4 }"
@@ -105,7 +107,7 @@ class LoginControls:
         fitting = {"width": "auto", "max_width": "100%", "margin": "2px 8px 2px 0"}
         self._alone = alone
         self._named = "" if alone else f" ({shown.profile_id})"
-        self._finished_at = NEVER
+        self._finished_at = self._entered_at = NEVER
         self._handed_in = False
         self._said = page()
         self._button = ipywidgets.Button(layout=ipywidgets.Layout(**fitting, align_self="flex-start"))
@@ -158,7 +160,7 @@ class LoginControls:
         cancel()
 
     def _hand_in(self, paste: Callable[[Secret], object], address: Secret) -> None:
-        self._handed_in = True
+        self._handed_in = monotonic() - self._entered_at > AT_ONCE  # or else it came with Enter
         paste(address)
 
     def _go_on(self, paste: Callable[[Secret], object]) -> None:
@@ -169,8 +171,8 @@ class LoginControls:
             paste(Secret(""))
 
     def _submitted(self) -> None:
-        """Enter in the box, whose content came before this."""
-        self._handed_in = False
+        """Enter in the box, whose content comes just before this or just after."""
+        self._handed_in, self._entered_at = False, monotonic()
         self._finish()
 
     def _finish(self) -> None:
