@@ -27,11 +27,11 @@ MOST = 2000
 STEPS = 500
 """What is nearer to each other than such a part of all the time that is drawn becomes one."""
 WORDS = {
-    "cooling": ("is cooling down", "are cooling down"),
     "open": ("has an open circuit", "have an open circuit"),
+    "cooling": ("is cooling down", "are cooling down"),
     "testing": ("is being tested", "are being tested"),
 }
-"""Of one profile, of several."""
+"""Of one profile, of several; the worst first."""
 NAMED = 3
 """Profiles that a sentence names; of more it says the number."""
 

@@ -108,7 +108,7 @@ def test_the_picture_is_well_formed_and_told_in_words() -> None:
     labels = {each.attrib["id"]: each.text for each in svg.iter() if "id" in each.attrib and each.text}
     assert [labels[name] for name in svg.attrib["aria-labelledby"].split()] == [
         "Recent calls by profile",
-        "1 try, 1 failure, 2 failovers. one is cooling down. one has an open circuit. two is being tested.",
+        "1 try, 1 failure, 2 failovers. one has an open circuit. one is cooling down. two is being tested.",
     ]
 
 
