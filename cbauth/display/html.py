@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cbauth.display.moments import iso_moment, moment
 from cbauth.display.snapshot import Row, Snapshot
-from cbauth.display.standing import Standing, candidate_standing
+from cbauth.display.standing import Appearance, candidate_standing
 from cbauth.display.text import CANDIDATE_COLUMNS, STATUS_COLUMNS, candidate_cells, nobody_text
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ FRAME = f"color: {TEXT}; font-family: {FONT}; font-size: {SIZE}; line-height: 1.
 CELL = f"padding: 4px 14px 4px 0; text-align: left; vertical-align: top; border-bottom: 1px solid {LINE}"
 
 WRAPPED = "max-width: 30em; overflow-wrap: break-word"
-ERROR = "min-width: 15em; max-width: 34em; overflow-wrap: anywhere"
 COLUMNS = STATUS_COLUMNS[:-1]
 """The end of a token stands with its credential: a page is not as wide as a console."""
 
@@ -77,10 +76,10 @@ def tint(mood: str) -> str:
     return f"color-mix(in srgb, {HUES[mood]} {SHARE}%, currentColor)"
 
 
-def marked(shape: str, word: str, mood: str) -> Markup:
+def marked(state: Appearance) -> Markup:
     """A state: its shape, coloured, and its word."""
-    glyph = element("span", shape, style=f"color: {tint(mood)}", aria_hidden="true")
-    return element("span", glyph, f" {word}", style="white-space: nowrap")
+    glyph = element("span", state.shape, style=f"color: {tint(state.mood)}", aria_hidden="true")
+    return element("span", glyph, f" {state.word}", style="white-space: nowrap")
 
 
 def time_element(at: float, now: float | None = None) -> Markup:
@@ -113,12 +112,8 @@ def table(caption: str | Markup, columns: Sequence[str], rows: Iterable[Sequence
     )
 
 
-def _state(standing: Standing) -> Markup:
-    return marked(standing.shape, standing.word, standing.mood)
-
-
 def _status_cells(row: Row, now: float | None) -> tuple[str, ...]:
-    state = _state(row.standing)
+    state = marked(row.standing)
     return (
         row.profile_id,
         row.provider,
@@ -155,7 +150,7 @@ def candidates_html(candidates: Sequence[Candidate], asked: str = "") -> Markup:
     rows = []
     for place, candidate in enumerate(candidates, 1):
         cells: list[str] = list(candidate_cells(place, candidate))
-        cells[3] = _state(candidate_standing(candidate))
+        cells[3] = marked(candidate_standing(candidate))
         if candidate.until is not None:
             cells[4] = time_element(candidate.until)
         rows.append(cells)

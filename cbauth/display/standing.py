@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cbauth.failover.records import Candidate, Status
 
-__all__ = ["Standing", "candidate_standing", "detail", "standing"]
+__all__ = ["Appearance", "Standing", "candidate_standing", "detail", "standing"]
 
 HALF_OPEN = "circuit half-open"
 
 
-class Standing(Enum):
-    """A shape, a word, and a mood that views may give a colour."""
+class Appearance(Enum):
+    """States that show themselves: a shape, a word, and a mood that views may give a colour."""
+
+    def __init__(self, shape: str, word: str, mood: str) -> None:
+        self.shape = shape
+        self.word = word
+        self.mood = mood
+
+
+class Standing(Appearance):
+    """How a profile stands."""
 
     READY = ("●", "ready", "good")
     TESTING = ("◐", "testing", "care")
@@ -22,11 +31,6 @@ class Standing(Enum):
     OPEN = ("▲", "circuit open", "bad")
     NOT_READY = ("◇", "not ready", "bad")
     DISABLED = ("○", "disabled", "idle")
-
-    def __init__(self, shape: str, word: str, mood: str) -> None:
-        self.shape = shape
-        self.word = word
-        self.mood = mood
 
     def __str__(self) -> str:
         return f"{self.shape} {self.word}"

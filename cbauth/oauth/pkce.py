@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-__all__ = ["PKCEChallenge", "generate_pkce", "generate_state"]
+__all__ = ["PKCEChallenge", "challenge_of", "generate_pkce", "generate_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,13 @@ class PKCEChallenge:
 def generate_pkce() -> PKCEChallenge:
     """A fresh pair: 64 bytes of randomness (86 characters; RFC 7636 section 4.1 wants 43 to 128)."""
     verifier = secrets.token_urlsafe(64)
-    digest = hashlib.sha256(verifier.encode("ascii")).digest()
-    return PKCEChallenge(verifier, base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"))
+    return PKCEChallenge(verifier, challenge_of(verifier))
+
+
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of a verifier (RFC 7636 section 4.2)."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 def generate_state() -> str:

@@ -1,4 +1,4 @@
-"""The ipywidgets that the views are made of. Nothing else in cbauth imports ipywidgets.
+"""The ipywidgets that the views are made of, but for the boxes around them.
 
 Laws:
 

@@ -17,9 +17,9 @@ from cbauth.events import Event
 from cbauth.plan import OAuthLogin, Profile
 from cbauth.secrets import Secret
 from cbauth.toolkit import Toolkit
-from cbauth.widgets.controller import LoginController
+from cbauth.widgets.controller import CALM, LoginController
 from cbauth.widgets.states import LoginSnapshot, LoginState
-from cbauth.widgets.view import View, policy_of
+from cbauth.widgets.view import View, a_toolkit, policy_of
 from cbauth.widgets.wording import headline, logins_html, logins_text, news, summary
 
 __all__ = ["LoginButton", "LoginPanel"]
@@ -183,7 +183,7 @@ class Logins(View):
             controller.close()
         for controller in controllers.values():
             self._look(controller)
-        return min((controller.pause for controller in controllers.values()), default=2.0)
+        return min((controller.pause for controller in controllers.values()), default=CALM)
 
     def _take(self) -> bool:
         before = self._shown
@@ -338,10 +338,3 @@ class LoginPanel(Logins):
 def _warm_up() -> None:
     """Load what a login needs before somebody clicks: it takes longer than a click may."""
     import_module("cbauth.oauth.desk")
-
-
-def a_toolkit(toolkit: object) -> Toolkit:
-    """``toolkit`` if it is one. Raises ``ConfigError``."""
-    if isinstance(toolkit, Toolkit):
-        return toolkit
-    raise ConfigError(f"give a toolkit, as cbauth.load() makes it, not a {type(toolkit).__name__}")

@@ -10,10 +10,10 @@ Laws:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Protocol
 
 from cbauth.display.moments import moment
+from cbauth.display.standing import Appearance
 
 __all__ = ["LoginSnapshot", "LoginState", "Offer", "StoredLogin", "standing"]
 
@@ -21,8 +21,8 @@ SOON = 300.0
 """Seconds before its end from which a login that cannot renew itself is expiring; never more than a tenth of it."""
 
 
-class LoginState(Enum):
-    """A shape, a word and a mood."""
+class LoginState(Appearance):
+    """How a login stands."""
 
     SIGNED_OUT = ("○", "signed out", "idle")
     STARTING = ("◔", "starting", "calm")
@@ -35,11 +35,6 @@ class LoginState(Enum):
     TIMED_OUT = ("■", "timed out", "care")
     GONE = ("◌", "gone", "care")
     CLOSED = ("◌", "closed", "idle")
-
-    def __init__(self, shape: str, word: str, mood: str) -> None:
-        self.shape = shape
-        self.word = word
-        self.mood = mood
 
     @property
     def busy(self) -> bool:

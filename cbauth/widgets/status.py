@@ -12,9 +12,8 @@ from cbauth.display.svg import still_html, timeline_html
 from cbauth.display.text import snapshot_text
 from cbauth.events import Event
 from cbauth.toolkit import Toolkit
-from cbauth.widgets.logins import a_toolkit
 from cbauth.widgets.timeline import Recorder
-from cbauth.widgets.view import View, policy_of
+from cbauth.widgets.view import View, a_toolkit, policy_of
 from cbauth.widgets.wording import headline
 
 __all__ = ["StatusView"]

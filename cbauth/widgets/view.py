@@ -26,13 +26,20 @@ from cbauth.widgets import registry
 from cbauth.widgets.surroundings import Surroundings, apart, chosen, look, ui_of
 from cbauth.widgets.worker import Worker
 
-__all__ = ["View", "policy_of"]
+__all__ = ["View", "a_toolkit", "policy_of"]
 
 T = TypeVar("T")
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 _log = logging.getLogger("cbauth.widgets")
+
+
+def a_toolkit(toolkit: object) -> Toolkit:
+    """``toolkit`` if it is one. Raises ``ConfigError``."""
+    if isinstance(toolkit, Toolkit):
+        return toolkit
+    raise ConfigError(f"give a toolkit, as cbauth.load() makes it, not a {type(toolkit).__name__}")
 
 
 def policy_of(toolkit: Toolkit) -> Hashable:

@@ -72,7 +72,7 @@ def row_html(shown: LoginSnapshot, *, status: bool) -> Markup:
     said = [
         element("strong", shown.profile_id),
         " · ",
-        marked(shown.state.shape, shown.state.word, shown.state.mood),
+        marked(shown.state),
         " · ",
         shown.sentence,
     ]
@@ -126,8 +126,7 @@ def logins_html(logins: Sequence[LoginSnapshot], *, live: bool = False, named: b
             *([element("div", what)] if what else []),
         )
         until = "" if each.until is None else time_element(each.until)
-        state = marked(each.state.shape, each.state.word, each.state.mood)
-        rows.append((each.profile_id, each.provider, state, meaning, until))
+        rows.append((each.profile_id, each.provider, marked(each.state), meaning, until))
     seen = () if live else (" Seen ", time_element(logins[0].at), ".")
     caption = element("span", summary(logins), *seen)
     return element("div", scrolling(table(caption, COLUMNS, rows), "Logins"), style=FRAME)

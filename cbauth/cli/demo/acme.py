@@ -6,7 +6,6 @@ that are good once, revocation (RFC 7009), and discovery (RFC 8414). Everything 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import threading
@@ -17,6 +16,9 @@ from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from cbauth.oauth.pkce import challenge_of
+from cbauth.oauth.transport import is_loopback
 
 __all__ = ["Acme"]
 
@@ -152,7 +154,7 @@ class Acme:
             if kind == "authorization_code":
                 asked = self._codes.pop(form.get("code", ""), None)
                 good = asked is not None and asked == Request(
-                    client, form.get("redirect_uri", ""), asked.state, _challenge(form.get("code_verifier", ""))
+                    client, form.get("redirect_uri", ""), asked.state, challenge_of(form.get("code_verifier", ""))
                 )
             elif kind == "refresh_token":
                 good = self._refreshable.pop(form.get("refresh_token", ""), None) == client
@@ -189,14 +191,9 @@ class Acme:
 def _is_here(url: str) -> bool:
     """Whether it leads to a program of this machine: nobody else is given a code."""
     try:
-        parts = urlsplit(url)
+        return urlsplit(url).scheme == "http" and is_loopback(url) and url.isprintable()
     except ValueError:
         return False
-    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1") and url.isprintable()
-
-
-def _challenge(verifier: str) -> str:
-    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
 def _encoded(part: Mapping[str, str]) -> str:
