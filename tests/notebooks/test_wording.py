@@ -90,7 +90,7 @@ def test_a_prompt_without_pages_is_told_the_command(how: list[str], why: str, po
 
 @pytest.mark.parametrize("refreshable", [True, False])
 def test_what_stays_in_a_notebook_says_the_day(refreshable: bool) -> None:
-    now = time.time()
+    now = time.mktime((2026, 11, 25, 12, 0, 0, 0, 0, -1))  # noon: half an hour later it is the same day
     login = Stored(account=None, expires_at=now + 1800, lifetime=3600, refreshable=refreshable)
     state, sentence, until = standing(login, "Acme", now)
     lasting = standing(login, "Acme", now, lasting=True)[1]
